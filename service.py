@@ -1,0 +1,532 @@
+"""gagyebu: the composition root and the command line; from here any behaviour is one click away."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import click
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from environs import Env, EnvError
+from uuid_utils.compat import uuid7
+
+import auth.errors
+import auth.http
+import ledger.errors
+import ledger.http
+import projections.http
+from auth.commands import Auth
+from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
+from auth.passwords import Passwords, owasp_hasher
+from auth.tokens import AccessTokens
+from eventstore.codec import Metadata
+from eventstore.database import Database, open_database
+from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres
+from eventstore.errors import StoreError, StoreUnavailable
+from eventstore.keys import Keyring, MasterKey
+from eventstore.migrate import migrate, require_migrated
+from eventstore.store import EventStore
+from ledger.answers import answer_plain
+from ledger.commands import Ledger
+from ledger.problems import problem_of, problem_page
+from projections.books import BOOKS, get_book
+from projections.denylist import DENYLIST, Denylist
+from projections.engine import Engine
+from projections.entries import ENTRIES
+from projections.projector import Projector
+from projections.schema import create_read_models
+from projections.sessions import SESSIONS
+from projections.totals import TOTALS
+
+READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SESSIONS, DENYLIST)
+BODY_BYTES_MAX: Final = 1024**2
+STOP_SECONDS_MAX: Final = 10
+WORKER_RESTART_SECONDS: Final = 0.5
+
+DATABASE: Final = web.AppKey("database", Database)
+PROJECTOR: Final = web.AppKey("projector", Projector)
+
+_log = structlog.get_logger("service")
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; read from the environment once, flags of the command line go over it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    workers: int = 1
+    data_dir: Path = field(default_factory=default_data_dir)
+    database_url: str = field(default="", repr=False)
+    migrate_database_url: str = field(default="", repr=False)
+    master_key: str = field(default="", repr=False)
+    pool_size_max: int = 10
+    projector: bool = True
+    public_url: str = "http://127.0.0.1:8080"
+    cors_origins: tuple[str, ...] = ()
+    time_zone: str = "Asia/Seoul"
+    log_level: str = "info"
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        """Read GAGYEBU_*. Raises: environs.EnvError."""
+        env = Env(prefix="GAGYEBU_")
+        return cls(
+            host=env.str("HOST", cls.host),
+            port=env.int("PORT", cls.port),
+            workers=env.int("WORKERS", cls.workers),
+            data_dir=env.path("DATA_DIR", default_data_dir()),
+            database_url=env.str("DATABASE_URL", ""),
+            migrate_database_url=env.str("MIGRATE_DATABASE_URL", ""),
+            master_key=env.str("MASTER_KEY", ""),
+            pool_size_max=env.int("POOL_SIZE_MAX", cls.pool_size_max),
+            projector=env.bool("PROJECTOR", cls.projector),
+            public_url=env.str("PUBLIC_URL", cls.public_url),
+            cors_origins=tuple(env.list("CORS_ORIGINS", [])),
+            time_zone=env.str("TIME_ZONE", cls.time_zone),
+            log_level=env.str("LOG_LEVEL", cls.log_level),
+        )
+
+
+# Every error that a client may meet, the statuses that it is answered with.
+STATUSES: Final[dict[type[Exception], int]] = {
+    auth.errors.Unauthenticated: 401,
+    auth.errors.InvalidCredentials: 401,
+    auth.errors.InvalidRefreshToken: 401,
+    auth.errors.EmailTaken: 409,
+    auth.errors.WeakPassword: 422,
+    auth.errors.TooBusy: 503,
+    ledger.errors.InvalidField: 422,
+    ledger.errors.NotPermitted: 403,
+    ledger.errors.BookNotFound: 404,
+    ledger.errors.EntryNotFound: 404,
+    ledger.errors.CategoryNotFound: 404,
+    ledger.errors.BookDeleted: 409,
+    ledger.errors.BookNotDeleted: 409,
+    ledger.errors.EntryDeleted: 409,
+    ledger.errors.EntryNotDeleted: 409,
+    ledger.errors.CategoryDeleted: 409,
+    ledger.errors.CategoryNotDeleted: 409,
+    ledger.errors.CategoryExists: 409,
+    ledger.errors.TooManyCategories: 409,
+    ledger.errors.EntryChanged: 412,
+    ledger.errors.TooBusy: 503,
+    StoreUnavailable: 503,
+}
+
+JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_HEADERS: Final = {
+    "Cache-Control": "private, no-store",
+    "Server": "gagyebu",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def edge(cors_origins: frozenset[str]) -> Middleware:
+    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_at = time.perf_counter()
+        asked_id = request.headers.get("X-Request-Id", "")
+        request_id = request[REQUEST_ID] = asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
+        origin = request.headers.get("Origin")
+        try:
+            if origin in cors_origins and request.method == "OPTIONS":
+                response: web.StreamResponse = _preflight(request)
+            else:
+                _require_json(request)
+                response = await handler(request)
+        except Exception as error:
+            response = problem_of(error, STATUSES, request_id)
+        headers = response.headers
+        headers["X-Request-Id"] = request_id
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+        if cors_origins:
+            headers["Vary"] = "Origin"
+        if origin in cors_origins:
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = "ETag, Link, Location, Retry-After, X-Request-Id"
+        _log_access(request, response, request_id, began_at)
+        return response
+
+    return middleware
+
+
+def _require_json(request: web.Request) -> None:
+    """Raises: HTTPUnsupportedMediaType for a body of another type."""
+    if request.can_read_body and request.content_type not in JSON_TYPES:
+        raise web.HTTPUnsupportedMediaType
+
+
+def _preflight(request: web.Request) -> web.Response:
+    allowed = {
+        "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+        "Access-Control-Max-Age": "600",
+    }
+    return web.Response(status=204, headers=allowed)
+
+
+def _log_access(request: web.Request, response: web.StreamResponse, request_id: str, began_at: float) -> None:
+    """Log the route, never the path or query: those may hold personal text or secrets."""
+    resource = request.match_info.route.resource
+    _log.info(
+        "request",
+        method=request.method,
+        route=resource.canonical if resource else None,
+        status=response.status,
+        ms=round((time.perf_counter() - began_at) * 1000, 2),
+        request_id=request_id,
+    )
+
+
+@web.middleware
+async def attribute(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Tell the ledger who acts; it knows nothing of sessions and tokens."""
+    principal = request.get(PRINCIPAL)
+    request[ledger.http.METADATA] = Metadata(principal.user_id if principal else None, request[REQUEST_ID])
+    return await handler(request)
+
+
+@public
+async def show_alive(_request: web.Request) -> web.Response:
+    return answer_plain({"status": "ok"})
+
+
+@public
+async def show_ready(request: web.Request) -> web.Response:
+    """Ready means: the database answers. A projector that lags is shown, and harms no read."""
+    await request.app[DATABASE].fetch("SELECT 1")
+    lag_seconds = round(request.app[PROJECTOR].lag_seconds, 3)
+    return answer_plain({"status": "ok", "database": "ok", "projector": {"lag_seconds": lag_seconds}})
+
+
+@public
+async def show_problem(request: web.Request) -> web.Response:
+    return problem_page(request.match_info["slug"], STATUSES)
+
+
+@asynccontextmanager
+async def running(run: Callable[[str], Awaitable[None]], dsn: str) -> AsyncIterator[None]:
+    """Run something in the background for as long as the context lasts."""
+    task = asyncio.create_task(_never_silent(run(dsn)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _never_silent(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except Exception:
+        _log.exception("a background task ended")
+        raise
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Application]:
+    """Build everything, in the order in which it depends on each other, and take it down again.
+
+    Raises: StoreError.
+    """
+    master_key = await asyncio.to_thread(_master_key, settings)
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(open_database(dsn, settings.pool_size_max))
+        async with database.transaction() as transaction:
+            await require_migrated(transaction)
+        keyring = Keyring(master_key)
+        store = EventStore(database, keyring)
+        stack.push_async_callback(store.close)
+        engine, passwords = Engine(database, keyring, READ_MODELS), Passwords(owasp_hasher())
+        stack.callback(passwords.close)
+        seed = master_key.derive("access token signing")
+        tokens = AccessTokens(seed, settings.public_url, settings.public_url, uuid7, now)
+        denylist, projector = Denylist(engine), Projector(engine)
+        await stack.enter_async_context(running(denylist.run, dsn))
+        if settings.projector:
+            await stack.enter_async_context(running(projector.run, dsn))
+
+        middlewares = [edge(frozenset(settings.cors_origins)), authentication(tokens, denylist), attribute]
+        app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
+        app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
+        app[auth.http.AUTH] = Auth(
+            store,
+            passwords,
+            tokens,
+            master_key.derive("e-mail pepper"),
+            master_key.derive("refresh token rotation"),
+            uuid7,
+            now,
+        )
+        app[auth.http.CATCH_UP], app[auth.http.TODAY] = denylist.catch_up, ledger.http.today
+        app[ledger.http.LEDGER] = Ledger(store, uuid7)
+        app[ledger.http.CLOCK], app[ledger.http.TIME_ZONE] = now, ZoneInfo(settings.time_zone)
+        app[ledger.http.READ_BOOK] = lambda user_id, book_id: get_book(engine, user_id, book_id)
+        add_routes(app)
+        yield app
+
+
+def add_routes(app: web.Application) -> None:
+    """Add all routes, those of one path together: the router then matches a path once, in the order of traffic."""
+    own = [
+        web.get("/livez", show_alive),
+        web.get("/readyz", show_ready),
+        web.get("/problems/{slug}", show_problem),
+    ]
+    routes: list[web.RouteDef] = [*ledger.http.routes(), *projections.http.routes(), *auth.http.routes(), *own]
+    paths = list(dict.fromkeys(route.path for route in routes))
+    app.add_routes(sorted(routes, key=lambda route: paths.index(route.path)))
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _master_key(settings: Settings) -> MasterKey:
+    """Raises: click.UsageError."""
+    try:
+        if settings.master_key:
+            return MasterKey.from_text(settings.master_key)
+        if settings.database_url:
+            raise click.UsageError(
+                "With a database of your own, GAGYEBU_MASTER_KEY must be set, and kept: `openssl rand -base64 32`."
+            )
+        return MasterKey.kept_in(settings.data_dir / "master.key")
+    except ValueError as error:
+        raise click.UsageError(f"GAGYEBU_MASTER_KEY: {error}") from None
+
+
+async def migrate_database(dsn: str) -> list[str]:
+    """Bring schema and read models up to date, safe when many do so at once. Returns: what was done."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            done = await migrate(connection)
+            return done + await create_read_models(connection, READ_MODELS)
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def open_dsn(settings: Settings) -> AsyncIterator[str]:
+    """The database that is set, or the embedded one, migrated."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    async with embedded_postgres(settings.data_dir) as dsn:
+        await migrate_database(dsn)
+        yield dsn
+
+
+async def serve(settings: Settings, *, reuse_port: bool) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    stop = _stop_event()
+    async with open_dsn(settings) as dsn:
+        if settings.workers > 1:
+            await _supervise(settings, dsn, stop)
+            return
+        async with open_app(settings, dsn) as app:
+            runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS_MAX)
+            await runner.setup()
+            try:
+                site = web.TCPSite(runner, settings.host, settings.port, reuse_port=reuse_port)
+                await site.start()
+                _say_ready(settings, runner.addresses[0][1])
+                await stop.wait()
+            finally:
+                await runner.cleanup()
+
+
+async def _supervise(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
+    """Run the workers behind one port, each a process; one that ends by itself is started again."""
+    with _reserved_port(settings) as port:
+        waiting_for = set(range(settings.workers))
+
+        def note_ready(number: int) -> None:
+            if number in waiting_for:
+                waiting_for.remove(number)
+                if not waiting_for:
+                    _say_ready(settings, port)
+
+        workers = [
+            asyncio.create_task(_keep_worker(settings, dsn, port, number, partial(note_ready, number)))
+            for number in range(settings.workers)
+        ]
+        try:
+            await stop.wait()
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
+
+
+async def _keep_worker(settings: Settings, dsn: str, port: int, number: int, on_ready: Callable[[], None]) -> None:
+    environment = {
+        **os.environ,
+        "GAGYEBU_HOST": settings.host,
+        "GAGYEBU_PORT": str(port),
+        "GAGYEBU_WORKERS": "1",
+        "GAGYEBU_DATABASE_URL": dsn,
+        "GAGYEBU_MASTER_KEY": _master_key(settings).text,
+        "GAGYEBU_PROJECTOR": str(settings.projector and number == 0),
+    }
+    while True:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", "serve", "--reuse-port"),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for us; we tell the workers
+        )
+        try:
+            if process.stdout and await process.stdout.readline():
+                on_ready()
+            code = await process.wait()
+            _log.error("a worker ended by itself, starting another", worker=number, exit_code=code)
+            await asyncio.sleep(WORKER_RESTART_SECONDS)
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+
+
+@contextlib.contextmanager
+def _reserved_port(settings: Settings) -> Iterator[int]:
+    """Hold the port that the workers share, so that port 0 picks one for all."""
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind((settings.host, settings.port))
+        yield held.getsockname()[1]
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _say_ready(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    click.echo(f"ready on http://{host}:{port}")
+    if sys.stdout.isatty():
+        place = "the database that is set" if settings.database_url else settings.data_dir
+        click.echo(f"data in {place}; stop with Ctrl-C")
+
+
+async def project(settings: Settings) -> None:
+    """Run a projector alone until SIGTERM or SIGINT."""
+    stop = _stop_event()
+    keyring = Keyring(_master_key(settings))
+    async with open_database(settings.database_url, settings.pool_size_max) as database:
+        projector = Projector(Engine(database, keyring, READ_MODELS))
+        async with running(projector.run, settings.database_url):
+            click.echo("projecting")
+            await stop.wait()
+
+
+def configure_logging(level: str) -> None:
+    """One line per event on stderr: for people in a terminal, JSON otherwise."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper("iso", utc=True),
+    ]
+    if sys.stderr.isatty():
+        renderers: list[Any] = [structlog.dev.ConsoleRenderer()]
+        factory: Any = structlog.PrintLoggerFactory(sys.stderr)
+    else:
+        renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(orjson.dumps)]
+        factory = structlog.BytesLoggerFactory(sys.stderr.buffer)
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[*shared, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=factory,
+        cache_logger_on_first_use=True,
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gagyebu")
+@click.pass_context
+def main(context: click.Context) -> None:
+    """The account book that you can trust with every won for decades.
+
+    Every setting can also come from the environment, as GAGYEBU_HOST, GAGYEBU_DATABASE_URL and so on; see
+    docs/settings.md.
+    """
+    try:
+        context.obj = Settings.from_environment()
+        configure_logging(context.obj.log_level)
+    except (EnvError, KeyError) as error:
+        raise click.UsageError(f"a setting cannot be read: {error}") from None
+
+
+@main.command("serve")
+@click.option("--host", help="Address to listen on [default: 127.0.0.1].")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one [default: 8080].")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Where the embedded PostgreSQL keeps its data.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes behind the port [default: 1].")
+@click.option("--reuse-port", is_flag=True, hidden=True)
+@click.pass_obj
+def serve_command(settings: Settings, /, reuse_port: bool, **flags: Any) -> None:
+    """Serve the API; with its own PostgreSQL unless GAGYEBU_DATABASE_URL names one."""
+    given = {name: value for name, value in flags.items() if value is not None}
+    _run(serve(replace(settings, **given), reuse_port=reuse_port))
+
+
+@main.command("migrate")
+@click.pass_obj
+def migrate_command(settings: Settings) -> None:
+    """Bring the database up to this version; run it as the owner of the schema."""
+    dsn = settings.migrate_database_url or settings.database_url
+    if not dsn:
+        raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL is migrated by `gagyebu serve`.")
+    for name in _run(migrate_database(dsn)) or ["nothing to do"]:
+        click.echo(name)
+
+
+@main.command("project")
+@click.pass_obj
+def project_command(settings: Settings) -> None:
+    """Run a projector alone, beside services started with GAGYEBU_PROJECTOR=false."""
+    if not settings.database_url:
+        raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL has its projector in `serve`.")
+    _run(project(settings))
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end; what can be expected to fail ends with a sentence and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except (StoreError, EmbeddedPostgresError, OSError, asyncpg.PostgresError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+if __name__ == "__main__":
+    main(prog_name="gagyebu")

@@ -1,0 +1,1 @@
+"""Identity: who signs in, with what, for how long."""

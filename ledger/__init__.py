@@ -1,0 +1,1 @@
+"""The account books: what a household may do with its books, categories and entries."""

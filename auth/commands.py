@@ -1,0 +1,181 @@
+"""What a user may ask of an account: load, decide, append."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Final
+from uuid import UUID
+
+from auth import tokens as access_tokens
+from auth.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    InvalidRefreshToken,
+    RefreshTokenReused,
+    TooBusy,
+    Unauthenticated,
+)
+from auth.passwords import Passwords
+from auth.session import SECRET_BYTES, SIGNED_OUT, RefreshToken, Session
+from auth.tokens import AccessTokens, Principal
+from auth.user import EmailClaim, User, claim_id
+from eventstore.codec import Metadata
+from eventstore.errors import Conflict
+from eventstore.store import Change, EventStore, Guard
+
+ATTEMPTS_MAX: Final = 10
+
+
+class Auth:
+    """The store, and what makes and checks passwords and tokens."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        passwords: Passwords,
+        tokens: AccessTokens,
+        pepper: bytes,
+        rotation_key: bytes,
+        new_id: Callable[[], UUID],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.store = store
+        self.passwords = passwords
+        self.tokens = tokens
+        self.pepper = pepper
+        self.rotation_key = rotation_key
+        self.new_id = new_id
+        self.clock = clock
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a client goes on with (RFC 6749, 5.1); the lifetimes are in seconds from now."""
+
+    access_token: str = field(repr=False)
+    token_type: str
+    expires_in: int
+    refresh_token: str = field(repr=False)
+    refresh_expires_in: int
+
+
+async def sign_up(
+    auth: Auth,
+    request_id: str,
+    email: str,
+    password: str,
+    name: str | None,
+    birth_date: date | None,
+    phone_number: str | None,
+) -> User:
+    """Record the user and claim the e-mail address, both or neither. Raises: WeakPassword, EmailTaken, TooBusy."""
+    await auth.passwords.require_strong(password, email, name or "")
+    user = User(
+        id=auth.new_id(),
+        email=email,
+        name=name,
+        birth_date=birth_date,
+        phone_number=phone_number,
+        password_hash=await auth.passwords.hash(password),
+    )
+    claim = EmailClaim(id=claim_id(auth.pepper, email), user_id=user.id)
+    try:
+        await auth.store.append(Metadata(user.id, request_id), [Change(claim.id, claim), Change(user.id, user)])
+    except Conflict:
+        raise EmailTaken from None
+    return user
+
+
+async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_agent: str, ip: str) -> Tokens:
+    """Start a session, on the user as verified: a password changed meanwhile does not let in.
+
+    Raises: InvalidCredentials, TooBusy.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        user = await _verified_user(auth, email, password)
+        guard = Guard(user.id, user.id, user.version)
+        if auth.passwords.needs_rehash(user.password_hash):
+            user.rehash_password(await auth.passwords.hash(password))
+        token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(SECRET_BYTES))
+        session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip=ip)
+        changes = [Change(user.id, user), Change(user.id, session)]
+        try:
+            await auth.store.append(Metadata(user.id, request_id), changes, [guard])
+        except Conflict:
+            continue
+        return _tokens(auth, session, token)
+    raise TooBusy
+
+
+async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: str, ip: str) -> Tokens:
+    """Raises: InvalidRefreshToken; RefreshTokenReused where that ended the session; TooBusy."""
+    token = RefreshToken.parse(refresh_token)
+    successor = token.successor(auth.rotation_key)
+
+    def decide(session: Session) -> None:
+        session.refresh(token, successor, auth.clock(), user_agent, ip)
+
+    session = await _change_session(auth, request_id, token.user_id, token.session_id, decide)
+    if session is None:
+        raise InvalidRefreshToken
+    if session.ended:
+        raise RefreshTokenReused(token.user_id)
+    return _tokens(auth, session, successor)
+
+
+async def sign_out(auth: Auth, request_id: str, principal: Principal) -> None:
+    """End the session; nothing happens where it has ended. Raises: TooBusy."""
+
+    def decide(session: Session) -> None:
+        session.end(SIGNED_OUT)
+
+    await _change_session(auth, request_id, principal.user_id, principal.session_id, decide)
+
+
+async def find_user(auth: Auth, user_id: UUID) -> User:
+    """Raises: Unauthenticated where the user is gone."""
+    user = await auth.store.load(user_id, User, user_id)
+    if user is None:
+        raise Unauthenticated
+    return user
+
+
+async def _verified_user(auth: Auth, email: str, password: str) -> User:
+    """Look for the user with this password; an unknown address takes the same steps and the same time."""
+    journal_id = claim_id(auth.pepper, email)
+    claim = await auth.store.load(journal_id, EmailClaim, journal_id)
+    user_id = claim.user_id if claim else journal_id
+    user = await auth.store.load(user_id, User, user_id)
+    verified = await auth.passwords.verify(user.password_hash if user else None, password)
+    if user is None or not verified:
+        raise InvalidCredentials
+    return user
+
+
+async def _change_session(
+    auth: Auth, request_id: str, user_id: UUID, session_id: UUID, decide: Callable[[Session], None]
+) -> Session | None:
+    for _ in range(ATTEMPTS_MAX):
+        session = await auth.store.load(user_id, Session, session_id)
+        if session is None:
+            return None
+        decide(session)
+        if not session.unrecorded_events():
+            return session
+        try:
+            await auth.store.append(Metadata(user_id, request_id), [Change(user_id, session)])
+        except Conflict:
+            continue
+        return session
+    raise TooBusy
+
+
+def _tokens(auth: Auth, session: Session, refresh_token: RefreshToken) -> Tokens:
+    return Tokens(
+        access_token=auth.tokens.issue(refresh_token.user_id, session.id),
+        token_type="Bearer",  # noqa: S106 - the name of a scheme
+        expires_in=int(access_tokens.LIFETIME.total_seconds()),
+        refresh_token=refresh_token.text,
+        refresh_expires_in=int((session.expires_on - auth.clock()).total_seconds()),
+    )

@@ -1,0 +1,127 @@
+"""What clients may send to sign up and in; unknown fields are refused, every limit is named in its message."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates
+
+EMAIL_LENGTH_MAX: Final = 254
+PASSWORD_LENGTH_MIN: Final = 8
+PASSWORD_LENGTH_MAX: Final = 128
+NAME_LENGTH_MAX: Final = 100
+PHONE_NUMBER_LENGTH_MAX: Final = 40
+PHONE_REGION: Final = "KR"
+BORN_MIN: Final = date(1900, 1, 1)
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Normalized(fields.String):
+    """Text in NFC, so what looks the same is the same."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        return unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs) or "")
+
+
+class Name(Normalized):
+    """One line of 1 to 100 characters after trimming."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        name = super()._deserialize(value, attr, data, **kwargs).strip()
+        if _CONTROL.search(name):
+            raise ValidationError("Control characters are not allowed.")
+        if not 1 <= len(name) <= NAME_LENGTH_MAX:
+            raise ValidationError(f"Length must be between 1 and {NAME_LENGTH_MAX} characters.")
+        return name
+
+
+class Email(fields.String):
+    """An address that could be delivered to, its domain in lower case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        email = super()._deserialize(value, attr, data, **kwargs) or ""
+        if len(email) > EMAIL_LENGTH_MAX:
+            raise ValidationError(f"An e-mail address has at most {EMAIL_LENGTH_MAX} characters.")
+        try:
+            return validate_email(email, check_deliverability=False).normalized
+        except EmailNotValidError as error:
+            raise ValidationError(str(error)) from None
+
+
+class BirthDate(fields.Field[date]):
+    """A calendar date since 1900, YYYY-MM-DD and nothing else."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
+            raise ValidationError("A date is an existing day in the form YYYY-MM-DD.")
+        try:
+            day = date.fromisoformat(value)
+        except ValueError:
+            raise ValidationError("A date is an existing day in the form YYYY-MM-DD.") from None
+        if day < BORN_MIN:
+            raise ValidationError(f"A birth date is not before {BORN_MIN}.")
+        return day
+
+
+class PhoneNumber(fields.String):
+    """A number that exists, Korean unless it begins with `+`; kept in E.164."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs) or ""
+        try:
+            number = phonenumbers.parse(text[: PHONE_NUMBER_LENGTH_MAX + 1], PHONE_REGION)
+        except phonenumbers.NumberParseException:
+            number = None
+        if number is None or len(text) > PHONE_NUMBER_LENGTH_MAX or not phonenumbers.is_valid_number(number):
+            raise ValidationError("This is no phone number such as “010-1234-5678” or “+82 10-1234-5678”.")
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+class Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class SignUp(Strict):
+    email = Email(required=True)
+    password = Normalized(
+        required=True,
+        validate=validate.Length(
+            PASSWORD_LENGTH_MIN,
+            PASSWORD_LENGTH_MAX,
+            error=f"A password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.",
+        ),
+    )
+    name = Name(load_default=None, allow_none=True)
+    birth_date = BirthDate(load_default=None, allow_none=True)
+    phone_number = PhoneNumber(load_default=None, allow_none=True)
+
+    def __init__(self, today: date) -> None:
+        super().__init__()
+        self._today = today
+
+    @validates("birth_date")
+    def _validate_birth_date(self, value: date | None, **_: Any) -> None:
+        if value is not None and value > self._today:
+            raise ValidationError("A birth date is not in the future.")
+
+
+class SignIn(Strict):
+    """Any password may be tried: one that could not have been chosen is as wrong as another."""
+
+    email = Email(required=True)
+    password = Normalized(required=True)
+
+
+class Refresh(Strict):
+    refresh_token = fields.String(required=True)
+
+
+class Nothing(Strict):
+    """A request whose body, where there is one, is an empty object."""

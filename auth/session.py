@@ -1,0 +1,155 @@
+"""The session: one sign-in on one device, kept alive by refresh tokens that rotate."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from eventsourcing.domain import event
+
+from auth.errors import InvalidRefreshToken
+from eventstore.aggregate import Aggregate, Created
+
+SECRET_BYTES: Final = 32
+IDLE_LIFETIME: Final = timedelta(days=30)
+LIFETIME: Final = timedelta(days=90)
+RETRY_WINDOW: Final = timedelta(seconds=10)
+"""How long after a rotation the token before it may ask again, because the answer was lost."""
+ROTATIONS_MAX: Final = 10_000
+"""More than one every quarter of an hour for LIFETIME; it bounds the stream, which every refresh replays."""
+
+SIGNED_OUT: Final = "signed_out"
+REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"  # noqa: S105 - the name of a reason
+
+
+@dataclass(frozen=True)
+class RefreshToken:
+    """What a client shows to go on: where its session is, and a secret that changes with every use."""
+
+    user_id: UUID
+    session_id: UUID
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> "RefreshToken":
+        """Read a token as `text` writes it, in that one form. Raises: InvalidRefreshToken."""
+        try:
+            content = base64.b64decode(f"{text}==", altchars=b"-_", validate=True)
+            token = cls(UUID(bytes=content[:16]), UUID(bytes=content[16:32]), content[32:])
+        except (binascii.Error, ValueError):
+            raise InvalidRefreshToken from None
+        if len(token.secret) != SECRET_BYTES or token.text != text:
+            raise InvalidRefreshToken
+        return token
+
+    @property
+    def text(self) -> str:
+        content = self.user_id.bytes + self.session_id.bytes + self.secret
+        return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+
+    @property
+    def digest(self) -> str:
+        """What is stored of the secret: 256 random bits need no slow hash."""
+        return hashlib.sha256(self.secret).hexdigest()
+
+    def successor(self, rotation_key: bytes) -> "RefreshToken":
+        """The next token; it follows from this one, so a lost answer can be given once more without being kept."""
+        secret = hmac.digest(rotation_key, self.secret, "sha256")
+        return RefreshToken(self.user_id, self.session_id, secret)
+
+
+class Session(Aggregate):
+    """A stream in the user's journal.
+
+    Every event but the last one rotates the token, so `modified_on` of a live session is the time of its last rotation.
+    """
+
+    TOPIC = "session"
+
+    class Event(Aggregate.Event):
+        """Any event of this kind of stream."""
+
+    class Started(Event, Created):
+        TOPIC = "session.started"
+        SEALED = frozenset({"user_agent", "ip"})
+        refresh_hash: str
+        user_agent: str
+        ip: str
+
+    class Refreshed(Event):
+        """None: as before."""
+
+        TOPIC = "session.refreshed"
+        SEALED = frozenset({"user_agent", "ip"})
+        refresh_hash: str
+        user_agent: str | None
+        ip: str | None
+
+    class Ended(Event):
+        TOPIC = "session.ended"
+        reason: str
+
+    @event(Started)
+    def __init__(
+        self,
+        id: UUID,  # noqa: A002 - the library's name for it
+        refresh_hash: str,
+        user_agent: str,
+        ip: str,
+    ) -> None:
+        self.refresh_hash = refresh_hash
+        self.spent_hashes = set[str]()
+        self.user_agent = user_agent
+        self.ip = ip
+        self.ended = False
+
+    def __repr__(self) -> str:
+        return f"Session({self.id})"  # never what it holds: it would end in logs
+
+    @property
+    def expires_on(self) -> datetime:
+        """When the current refresh token lapses unless it is used; exclusive."""
+        return min(self.modified_on + IDLE_LIFETIME, self.created_on + LIFETIME)
+
+    def refresh(self, token: RefreshToken, successor: RefreshToken, now: datetime, user_agent: str, ip: str) -> None:
+        """Rotate to the successor; nothing happens for the retry of a lost answer.
+
+        A token spent before that was stolen, or its successor was: the session ends.
+        Raises: InvalidRefreshToken.
+        """
+        if self.ended or now >= self.expires_on or len(self.spent_hashes) >= ROTATIONS_MAX:
+            raise InvalidRefreshToken
+        if hmac.compare_digest(token.digest, self.refresh_hash):
+            new_user_agent = None if user_agent == self.user_agent else user_agent
+            self._refresh(successor.digest, new_user_agent, None if ip == self.ip else ip)
+        elif token.digest not in self.spent_hashes:  # never issued: who made it up must not end the session
+            raise InvalidRefreshToken
+        elif not self._is_retry(successor, now):
+            self.end(REFRESH_TOKEN_REUSED)
+
+    def end(self, reason: str) -> None:
+        """End the session; nothing happens where it has ended."""
+        if not self.ended:
+            self._end(reason)
+
+    def _is_retry(self, successor: RefreshToken, now: datetime) -> bool:
+        """Tell whether this is the token just before the current one, soon after it was spent."""
+        is_previous = hmac.compare_digest(successor.digest, self.refresh_hash)
+        return is_previous and now - self.modified_on <= RETRY_WINDOW
+
+    @event(Refreshed)
+    def _refresh(self, refresh_hash: str, user_agent: str | None, ip: str | None) -> None:
+        self.spent_hashes.add(self.refresh_hash)
+        self.refresh_hash = refresh_hash
+        if user_agent is not None:
+            self.user_agent = user_agent
+        if ip is not None:
+            self.ip = ip
+
+    @event(Ended)
+    def _end(self, reason: str) -> None:
+        self.ended = True

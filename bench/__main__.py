@@ -1,0 +1,110 @@
+"""Measure the service against its limits: `python -m bench --help`."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from bench import append, lifecycle, measure, report
+from bench.books import OPERATIONS, SMALL
+from bench.generator import generating
+from bench.measure import Plan, Runs
+from bench.subjects import open_subjects
+from bench.verdicts import Results
+
+PARTS = (*OPERATIONS, "append", "start", "signout")
+FULL = Plan(OPERATIONS, (1, 32, 64), (SMALL, 100_000), rounds=3, seconds=1.5)
+QUICK = Plan(OPERATIONS, (1, 64), (SMALL, 5_000), rounds=1, seconds=0.5)
+
+Found = TypeVar("Found")
+Step = Callable[[str], None]
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="One short round and a smaller large book, to see that all works.")
+@click.option("--only", metavar="PARTS", default=",".join(PARTS), help=f"A list of {', '.join(PARTS)}.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep every run here.")
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Put the databases under here.")
+def main(quick: bool, only: str, json_path: Path | None, folder: Path | None) -> None:
+    """Measure the service beside a bare INSERT, a FastAPI service and other ways to append.
+
+    Prints medians of short runs by turns, then every target with what was measured. The exit status is 0 whether
+    targets are met or missed, and 1 where something could not be measured.
+    """
+    parts = _chosen(only)
+    plan = QUICK if quick else FULL
+    plan = plan._replace(operations=[name for name in OPERATIONS if name in parts])
+    results = Results()
+    home = Path(tempfile.mkdtemp(prefix="gagyebu-bench-", dir=folder))
+    home.chmod(0o755)  # PostgreSQL may run as another user, who has to get in
+    try:
+        with _progress() as step:
+            asyncio.run(_measure(results, plan, parts, home, step))
+    finally:
+        shutil.rmtree(home)
+    report.print_report(results)
+    if json_path:
+        report.write_json(results, json_path)
+    sys.exit(1 if results.failures else 0)
+
+
+def _chosen(only: str) -> list[str]:
+    parts = only.split(",")
+    if unknown := set(parts) - set(PARTS):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: not of {', '.join(PARTS)}", param_hint="--only")
+    return parts
+
+
+@contextmanager
+def _progress() -> Iterator[Step]:
+    """Show on stderr what is being measured."""
+    bar = Progress(
+        TextColumn("{task.completed} runs"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("preparing", total=None)
+        yield lambda text: bar.update(task, description=text, advance=1)
+
+
+async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, step: Step) -> None:
+    """Measure the chosen parts one after another; a part that fails leaves the others their figures."""
+    quick = plan.rounds == 1
+    if plan.operations:
+        with results.failing("requests"):
+            results.runs = await _measure_requests(plan, home, step)
+    if "append" in parts:
+        with results.failing("append"):
+            results.appends = await append.measure(home, plan.rounds, plan.seconds, step)
+    if "start" in parts:
+        with results.failing("start"):
+            results.start = await lifecycle.measure_start(home, plan.rounds, step)
+    if "signout" in parts:
+        with results.failing("signout"):
+            results.sign_out = await lifecycle.measure_sign_out(home, 20 if quick else 200, step)
+
+
+async def _measure_requests(plan: Plan, home: Path, step: Step) -> Runs:
+    async with AsyncExitStack() as stack:
+        generator = await stack.enter_async_context(generating())
+        subjects = await open_subjects(stack, home, generator)
+        for subject in subjects:
+            step(f"{subject.system.name}: filling books of {', '.join(f'{size:,}' for size in plan.sizes)} entries")
+            await subject.prepare(list(plan.sizes))
+            await subject.system.tidy()
+        return await measure.measure(plan, subjects, generator, step)
+
+
+if __name__ == "__main__":
+    main()

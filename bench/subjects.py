@@ -1,0 +1,53 @@
+"""The systems under test, each started with a PostgreSQL of its own."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+
+import asyncpg
+
+from bench.books import Bare, Client, Crud, Gagyebu, Subject, client
+from bench.errors import BenchError
+from bench.generator import Generator
+from bench.lifecycle import SERVE, service_env
+from bench.system import System, at_once, database, serving
+from bench.verdicts import BARE, CRUD, SERVICE
+from eventstore.database import connect
+
+POLL_SECONDS = 0.01
+POLLS_MAX = 3_000
+
+
+async def open_subjects(stack: AsyncExitStack, home: Path, generator: Generator) -> list[Subject]:
+    """Start every system under test for as long as the stack lasts."""
+    bare, _ = await _limit(stack, home, BARE, "bench.bare")
+    crud, crud_client = await _limit(stack, home, CRUD, "bench.crud")
+    service, service_client = await _service(stack, home)
+    return [Gagyebu(service, service_client, generator), Bare(bare), Crud(crud, crud_client)]
+
+
+async def _limit(stack: AsyncExitStack, home: Path, name: str, module: str) -> tuple[System, Client]:
+    enter = stack.enter_async_context
+    found = await enter(database(home / module))
+    server = await enter(serving([sys.executable, "-m", module, found.dsn], home / f"{module}.log"))
+    return System(name, server, found, at_once), await enter(client(server.url))
+
+
+async def _service(stack: AsyncExitStack, home: Path) -> tuple[System, Client]:
+    enter = stack.enter_async_context
+    found = await enter(database(home / SERVICE))
+    server = await enter(serving(SERVE, home / f"{SERVICE}.log", await service_env(found.dsn)))
+    watching = await connect(found.dsn)
+    stack.push_async_callback(watching.close)
+    return System(SERVICE, server, found, partial(_caught_up, watching)), await enter(client(server.url))
+
+
+async def _caught_up(watching: asyncpg.Connection) -> None:
+    """Wait until the projector has nothing left to do."""
+    for _ in range(POLLS_MAX):
+        if not await watching.fetchval("SELECT EXISTS (SELECT FROM heads WHERE stale)"):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+    raise BenchError(f"the projector still lags after {POLLS_MAX * POLL_SECONDS:.0f} s")

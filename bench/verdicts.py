@@ -1,0 +1,168 @@
+"""What the service must reach, and whether it does."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import aiohttp
+import asyncpg
+
+from bench import append, measure
+from bench.append import AppendRuns
+from bench.books import SMALL, Operation
+from bench.contenders import INSERT, INSERT_WITH_RESET, PGBENCH, RECORDER, STORE, STORE_ONE_JOURNAL
+from bench.errors import BenchError
+from bench.lifecycle import SignOut, Start
+from bench.measure import Case, Run, Runs
+
+SERVICE, BARE, CRUD = "gagyebu", "bare INSERT", "FastAPI CRUD"
+TARGET_CONNECTIONS = 64
+READS: tuple[Operation, ...] = ("list", "detail", "totals", "wallet")
+
+
+@dataclass
+class Results:
+    """Whatever was measured; None or empty where it was left out or failed."""
+
+    runs: Runs = field(default_factory=dict)
+    appends: AppendRuns = field(default_factory=dict)
+    start: Start | None = None
+    sign_out: SignOut | None = None
+    failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def failing(self, part: str) -> Iterator[None]:
+        """Note the failure of a part, so that the others keep their figures."""
+        try:
+            yield
+        except (BenchError, OSError, aiohttp.ClientError, asyncpg.PostgresError) as error:
+            self.failures.append(f"{part}: {type(error).__name__}: {error}")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target beside what was measured."""
+
+    what: str
+    target: str
+    measured: str
+    met: bool
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Judge everything that was measured."""
+    return [
+        *_judge_create(results.runs),
+        *_judge_reads(results.runs),
+        *_judge_growth(results.runs),
+        *_judge_appends(results.appends),
+        *_judge_sign_out(results.sign_out),
+        *_judge_start(results.start),
+    ]
+
+
+def at_most(what: str, limit: float, measured: float, unit: str = "", note: str = "") -> Verdict:
+    """Judge a figure that must not be larger."""
+    return Verdict(what, f"≤ {limit:.3g}{unit}", f"{measured:.3g}{unit}{note}", measured <= limit)
+
+
+def at_least(what: str, limit: float, measured: float, unit: str = "") -> Verdict:
+    """Judge a figure that must not be smaller."""
+    return Verdict(what, f"≥ {limit:.3g}{unit}", f"{measured:.3g}{unit}", measured >= limit)
+
+
+def cpu(run: Run) -> float:
+    """Total CPU per request."""
+    return run.cpu_us
+
+
+def rate(run: Run) -> float:
+    """Throughput."""
+    return run.rate
+
+
+def p99(run: Run) -> float:
+    """Slowest but one in a hundred."""
+    return run.p99_ms
+
+
+def _ratio(runs: Runs, ours: Case, theirs: Case, figure: Callable[[Run], float]) -> float | None:
+    if ours not in runs or theirs not in runs:
+        return None
+    return measure.ratio_of(runs[ours], runs[theirs], figure)
+
+
+def _judge_create(runs: Runs) -> Iterator[Verdict]:
+    ours = Case("create", TARGET_CONNECTIONS, SMALL, SERVICE)
+    bare, crud = ours._replace(system=BARE), ours._replace(system=CRUD)
+    what = f"create at {TARGET_CONNECTIONS} connections"
+    if (found := _ratio(runs, ours, bare, cpu)) is not None:
+        yield at_most(f"{what}: CPU ÷ {BARE}", 0.75, found)
+    if (found := _ratio(runs, ours, bare, rate)) is not None:
+        yield at_least(f"{what}: throughput ÷ {BARE}", 1.3, found)
+    if (found := _ratio(runs, ours, bare, p99)) is not None:
+        yield at_most(f"{what}: p99 ÷ {BARE}", 0.5, found)
+    if (found := _ratio(runs, ours, crud, cpu)) is not None:
+        yield at_most(f"{what}: CPU ÷ {CRUD}", 1 / 6, found)
+
+
+def _judge_reads(runs: Runs) -> Iterator[Verdict]:
+    """Judge each read where it does worst."""
+    for operation in READS:
+        found = _worst(runs, operation, lambda case: case._replace(system=CRUD))
+        if found:
+            yield at_most(f"{operation}: CPU ÷ {CRUD}", 1 / 3, found[0], note=f" (worst, {found[1]})")
+
+
+def _judge_growth(runs: Runs) -> Iterator[Verdict]:
+    """Judge how much more an operation costs in a large book, where it does worst."""
+    for operation in ("create", *READS):
+        found = _worst(runs, operation, lambda case: case._replace(size=SMALL))
+        if found:
+            yield at_most(
+                f"{operation}: CPU in a large book ÷ in a small one",
+                1.1,
+                found[0],
+                note=f" (worst, {found[1]})",
+            )
+
+
+def _worst(runs: Runs, operation: str, other: Callable[[Case], Case]) -> tuple[float, str] | None:
+    """Find the case of the service with the highest CPU, compared to another case; and name it."""
+    ratios = [
+        (ratio, f"{case.connections} conn., {case.size:,} entries")
+        for case in runs
+        if case.system == SERVICE and case.operation == operation and other(case) != case
+        if (ratio := _ratio(runs, case, other(case), cpu)) is not None
+    ]
+    return max(ratios, default=None)
+
+
+def _judge_appends(runs: AppendRuns) -> Iterator[Verdict]:
+    if not any(case.name == STORE for case in runs):
+        return
+    for ours in (STORE, STORE_ONE_JOURNAL):
+        ratio = append.ratio_of(runs, (ours, 64), (RECORDER, 64))
+        yield at_least(f"{ours}, 64 writers: rate ÷ {RECORDER}", 20, ratio)
+        ratio = append.ratio_of(runs, (ours, 64), (PGBENCH, 64))
+        yield at_least(f"{ours}, 64 writers: rate ÷ {PGBENCH}", 2, ratio)
+    for theirs in (INSERT_WITH_RESET, INSERT):
+        ratio = append.ratio_of(runs, (STORE, 1), (theirs, 1))
+        yield at_least(f"{STORE}, 1 writer: rate ÷ {theirs}", 1, ratio)
+
+
+def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    here = Verdict("sign-out, same worker", "at once", "at once" if found.at_once else "later", found.at_once)
+    return here, at_most("sign-out, other worker: p99", 50, found.p99_ms, " ms")
+
+
+def _judge_start(found: Start | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    return (
+        at_most("start with PostgreSQL, cold", 5, found.cold_s, " s"),
+        at_most("start with PostgreSQL, warm", 1, found.warm_s, " s"),
+        at_most("idle service, resident memory", 120, found.idle_mb, " MB"),
+    )

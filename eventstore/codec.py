@@ -1,0 +1,135 @@
+"""Events to bytes and back: canonical JSON, sealed fields, topics and upcasters."""
+
+import base64
+import dataclasses
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
+from eventsourcing.utils import resolve_topic
+
+from eventstore.aggregate import Aggregate, Created
+from eventstore.keys import NONCE_BYTES
+
+_STORE_FIELDS = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Who caused an event (None: the system itself), and in which request."""
+
+    actor: UUID | None
+    request_id: str
+
+
+class EncodedEvent(NamedTuple):
+    """An event as append takes it."""
+
+    journal_id: UUID
+    stream_id: UUID
+    version: int
+    topic: str
+    state: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event as read back: the domain's event, and what the store knows of it."""
+
+    journal_id: UUID
+    position: int
+    stream_id: UUID
+    version: int
+    recorded_at: datetime
+    actor: UUID | None
+    request_id: str
+    event: Aggregate.Event
+
+
+class _StateAsIs(Transcoder):
+    """Lets the library map, name and upcast a state that is still a dictionary."""
+
+    def encode(self, obj: Any) -> bytes:
+        return cast(bytes, obj)
+
+    def decode(self, data: bytes) -> Any:
+        return data
+
+
+_mapper: Mapper[UUID] = Mapper(_StateAsIs())
+
+
+def canonical(value: Any) -> bytes:
+    """Encode as canonical JSON: sorted keys, UTF-8, no spaces."""
+    return orjson.dumps(value, default=_plain, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
+
+
+def _plain(value: Any) -> Any:
+    """What orjson leaves to us: the driver's own kind of UUID, and records, whose fields are to be sorted too."""
+    return str(value) if isinstance(value, UUID) else vars(value)
+
+
+def encode(event: Aggregate.Event, journal_id: UUID, metadata: Metadata, key: AESGCM | None) -> EncodedEvent:
+    """Turn an event into what is stored; its sealed fields are encrypted under the journal's data key."""
+    stored = _mapper.to_stored_event(event)
+    stream_id, version = event.originator_id, event.originator_version
+    state = {name: value for name, value in cast(dict[str, Any], stored.state).items() if name not in _STORE_FIELDS}
+    for field in event.SEALED:
+        if key is None:
+            raise TypeError(f"{stored.topic} seals {field}, but its journal has no data key")
+        if state[field] is not None:
+            state[field] = _seal(state[field], key, journal_id.bytes + stream_id.bytes, version, field)
+    state["actor"] = metadata.actor or "system"
+    state["request_id"] = metadata.request_id
+    return EncodedEvent(journal_id, stream_id, version, stored.topic, canonical(state))
+
+
+def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
+    """Turn a stored event back; without its data key (erased) its sealed fields are None."""
+    state = orjson.loads(row["state"])
+    actor, request_id = state.pop("actor"), state.pop("request_id")
+    journal_id, stream_id, version, topic = row["journal_id"], row["stream_id"], row["version"], row["topic"]
+    cls = resolve_topic(topic)
+    for field in cls.SEALED:
+        if state.get(field) is not None:
+            owner = journal_id.bytes + stream_id.bytes
+            state[field] = _unseal(state[field], key, owner, version, field) if key else None
+    state["timestamp"] = row["recorded_at"]
+    if issubclass(cls, Created):
+        state["originator_topic"] = topic.rpartition(".")[0]
+    stored = StoredEvent(stream_id, version, topic, cast(bytes, state))
+    event = cast(Aggregate.Event, _mapper.to_domain_event(stored))
+    for name, kind in _structured_fields(cls).items():
+        vars(event)[name] = msgspec.convert(vars(event)[name], kind)
+    actor_id = None if actor == "system" else UUID(actor)
+    return RecordedEvent(
+        journal_id, row["position"], stream_id, version, row["recorded_at"], actor_id, request_id, event
+    )
+
+
+@cache
+def _structured_fields(cls: type[Aggregate.Event]) -> dict[str, Any]:
+    """The fields of an event whose values JSON cannot tell: ids, dates, records."""
+    plain = (str, int, bool, str | None, int | None, bool | None)
+    fields = dataclasses.fields(cls)
+    return {field.name: field.type for field in fields if field.name not in _STORE_FIELDS and field.type not in plain}
+
+
+def _seal(value: Any, key: AESGCM, owner: bytes, version: int, field: str) -> str:
+    nonce = os.urandom(NONCE_BYTES)
+    context = owner + version.to_bytes(4) + field.encode()
+    return base64.b64encode(nonce + key.encrypt(nonce, canonical(value), context)).decode("ascii")
+
+
+def _unseal(sealed: str, key: AESGCM, owner: bytes, version: int, field: str) -> Any:
+    content = base64.b64decode(sealed)
+    context = owner + version.to_bytes(4) + field.encode()
+    return orjson.loads(key.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], context))

@@ -1,0 +1,104 @@
+"""The connection pool; the one place where the driver's errors become ours."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from eventstore.errors import StoreUnavailable
+
+SERVICE_ROLE = "gagyebu_service"
+QUERY_SECONDS_MAX = 30
+ACQUIRE_SECONDS_MAX = 10
+
+# A lost database shows as any of these; an InterfaceError is also a connection closed under our hands.
+_UNAVAILABLE = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    OSError,
+    TimeoutError,
+)
+
+SERVER_SETTINGS = {
+    "application_name": "gagyebu",
+    "search_path": "readmodels, eventstore, public",
+    "timezone": "UTC",
+    "role": SERVICE_ROLE,
+    "jit": "off",  # our statements are short; compiling them costs more than it saves
+    "citus.override_table_visibility": "off",
+}
+
+
+AnyConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | Transaction"
+Transaction: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises StoreUnavailable where the database is out of reach."""
+    try:
+        yield
+    except _UNAVAILABLE as error:
+        raise StoreUnavailable from error
+
+
+class Database:
+    """A pool of connections that work under the service's role."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[asyncpg.Record]:
+        with translated():
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                return await connection.fetch(sql, *arguments)
+
+    async def fetchrow(self, sql: str, *arguments: Any) -> asyncpg.Record | None:
+        with translated():
+            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+                return await connection.fetchrow(sql, *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Hold a connection for one transaction, committed at the end of the block."""
+        with translated():
+            async with (
+                self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
+                connection.transaction(),
+            ):
+                yield connection
+
+
+async def connect(dsn: str) -> asyncpg.Connection:
+    """Open one connection of its own, under the service's role. Raises: StoreUnavailable."""
+    with translated():
+        return await asyncpg.connect(dsn, server_settings=SERVER_SETTINGS, command_timeout=QUERY_SECONDS_MAX)
+
+
+@asynccontextmanager
+async def open_database(dsn: str, pool_size_max: int) -> AsyncIterator[Database]:
+    """Open the pool for as long as the context lasts. Raises: StoreUnavailable."""
+    with translated():
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min(2, pool_size_max),
+            max_size=pool_size_max,
+            command_timeout=QUERY_SECONDS_MAX,
+            statement_cache_size=500,
+            server_settings=SERVER_SETTINGS,
+            reset=_leave_clean,
+        )
+    try:
+        yield Database(pool)
+    finally:
+        await pool.close()
+
+
+async def _leave_clean(connection: asyncpg.Connection) -> None:
+    """Spare the driver's reset, a round trip at every release: we leave no session state behind."""
+    if connection.is_in_transaction():
+        await connection.reset()

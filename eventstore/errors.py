@@ -1,0 +1,44 @@
+"""What can go wrong in the store."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+class StoreError(Exception):
+    """The event store could not do what was asked."""
+
+    def __str__(self) -> str:
+        return (self.__doc__ or "").split("\n", maxsplit=1)[0]
+
+
+@dataclass(eq=False)
+class Conflict(StoreError):
+    """The stream moved on since it was read."""
+
+    stream_id: UUID
+    version: int
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be reached at the moment; whether a write in flight was kept is unknown."""
+
+
+@dataclass(eq=False)
+class SchemaOutdated(StoreError):
+    """The database is not migrated to this version: run `gagyebu migrate` as its owner first."""
+
+    missing: list[str]
+
+
+@dataclass(eq=False)
+class MasterKeyMismatch(StoreError):
+    """The master key does not open this journal's data key: it is not the key that wrote it."""
+
+    journal_id: UUID
+
+
+@dataclass(eq=False)
+class JournalErased(StoreError):
+    """The journal's data key was destroyed: its personal text is gone and nothing can be written to it."""
+
+    journal_id: UUID

@@ -1,0 +1,109 @@
+-- append_events: many commands, one round trip, one commit.
+--
+-- A command is a set of new events plus guards ("stream is still at version v"). A command whose expected
+-- versions or guards do not hold is answered with the stream in conflict and leaves no trace; its neighbours pass.
+--
+-- Why it is safe: the heads of all journals concerned are locked before anything is checked, so within a journal
+-- appends are serial: positions have no gaps, become visible in order, and a guard is exact. Locks are taken in
+-- the order of journal_id, and new journals are inserted before any lock is taken, so appends cannot deadlock.
+-- It relies on READ COMMITTED: each statement below must see what was committed while it waited for the locks.
+
+CREATE FUNCTION eventstore.append_events(
+    event_commands int[], event_journals uuid[], event_streams uuid[], event_versions int[],
+    event_topics text[], event_states bytea[],
+    guard_commands int[], guard_journals uuid[], guard_streams uuid[], guard_versions int[],
+    new_journals uuid[], new_kinds text[], new_keys bytea[]
+) RETURNS TABLE (
+    command int, "position" bigint, recorded_at timestamptz,    -- accepted: position of its last event
+    conflict_stream uuid, conflict_version int                  -- refused: the stream and its present version
+)
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = eventstore, pg_temp
+SET enable_seqscan = off    -- a plan made while the tables were small must not live on as a scan
+AS $$
+#variable_conflict use_column
+DECLARE
+    recorded timestamptz;
+    refused int[];
+    refused_streams uuid[];
+    refused_versions int[];
+BEGIN
+    IF cardinality(new_journals) > 0 THEN
+        INSERT INTO journals (journal_id, kind, position, recorded_at)
+        SELECT n.journal_id, n.kind, 0, '-infinity'
+        FROM unnest(new_journals, new_kinds) AS n (journal_id, kind)
+        ORDER BY n.journal_id
+        ON CONFLICT DO NOTHING;
+    END IF;
+
+    SELECT max(h.recorded_at) INTO recorded
+    FROM (SELECT j.recorded_at FROM journals j
+          WHERE j.journal_id = ANY (event_journals || guard_journals)
+          ORDER BY j.journal_id FOR NO KEY UPDATE) AS h;
+    recorded := greatest(clock_timestamp(), recorded);
+
+    WITH written AS (
+        SELECT e.command, e.journal_id, e.stream_id, min(e.version) - 1 AS version
+        FROM unnest(event_commands, event_journals, event_streams, event_versions)
+            AS e (command, journal_id, stream_id, version)
+        GROUP BY e.command, e.journal_id, e.stream_id
+    ), expected AS (
+        SELECT * FROM written
+        UNION ALL
+        SELECT * FROM unnest(guard_commands, guard_journals, guard_streams, guard_versions)
+    ), actual AS (
+        SELECT s.journal_id, s.stream_id, s.first_writer,
+               (SELECT coalesce(max(e.version), 0) FROM events e
+                WHERE e.journal_id = s.journal_id AND e.stream_id = s.stream_id) AS version
+        FROM (SELECT x.journal_id, x.stream_id, min(w.command) AS first_writer
+              FROM expected x LEFT JOIN written w USING (journal_id, stream_id)
+              GROUP BY x.journal_id, x.stream_id) AS s
+    ), conflicts AS (
+        SELECT DISTINCT ON (x.command) x.command, x.stream_id, a.version
+        FROM expected x JOIN actual a USING (journal_id, stream_id)
+        WHERE x.version <> a.version OR x.command > a.first_writer
+        ORDER BY x.command, x.stream_id
+    )
+    SELECT array_agg(c.command), array_agg(c.stream_id), array_agg(c.version)
+    INTO refused, refused_streams, refused_versions FROM conflicts c;
+    refused := coalesce(refused, '{}');
+
+    RETURN QUERY
+    WITH numbered AS MATERIALIZED (
+        SELECT e.command, e.journal_id, e.stream_id, e.version, e.topic, e.state,
+               j.position + row_number() OVER (PARTITION BY e.journal_id ORDER BY e.place) AS position
+        FROM unnest(event_commands, event_journals, event_streams, event_versions, event_topics, event_states)
+            WITH ORDINALITY AS e (command, journal_id, stream_id, version, topic, state, place)
+        JOIN journals j USING (journal_id)
+        WHERE e.command <> ALL (refused)
+    ), recorded_events AS (
+        INSERT INTO events (journal_id, position, stream_id, version, topic, state, recorded_at)
+        SELECT n.journal_id, n.position, n.stream_id, n.version, n.topic, n.state, recorded FROM numbered n
+    ), advanced AS (
+        UPDATE journals j SET position = n.last, recorded_at = recorded
+        FROM (SELECT journal_id, max(position) AS last FROM numbered GROUP BY journal_id) AS n
+        WHERE j.journal_id = n.journal_id
+    )
+    SELECT n.command, max(n.position), recorded, NULL::uuid, NULL::int FROM numbered n GROUP BY n.command
+    UNION ALL
+    SELECT c.command, NULL, NULL, c.stream_id, c.version
+    FROM unnest(refused, refused_streams, refused_versions) AS c (command, stream_id, version);
+
+    -- Beyond 200 journals the payload would outgrow NOTIFY's limit: '' tells listeners to sweep.
+    PERFORM pg_notify('journals', CASE WHEN count(DISTINCT e.journal_id) <= 200
+                                       THEN string_agg(DISTINCT e.journal_id::text, ',') ELSE '' END)
+    FROM unnest(event_commands, event_journals) AS e (command, journal_id)
+    WHERE e.command <> ALL (refused)
+    HAVING count(*) > 0;
+
+    IF cardinality(new_journals) > 0 THEN
+        INSERT INTO journal_keys (journal_id, wrapped_key)
+        SELECT n.journal_id, n.wrapped_key
+        FROM unnest(new_journals, new_keys) AS n (journal_id, wrapped_key)
+        JOIN unnest(event_commands, event_journals, event_streams) AS e (command, journal_id, stream_id)
+          ON e.journal_id = n.journal_id AND e.stream_id = n.journal_id AND e.command <> ALL (refused)
+        WHERE n.wrapped_key IS NOT NULL
+        GROUP BY n.journal_id, n.wrapped_key;
+        DELETE FROM journals j WHERE j.journal_id = ANY (new_journals) AND j.position = 0;
+    END IF;
+END $$;

@@ -1,0 +1,152 @@
+"""The event store: append commands, load a stream, read journals."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from eventsourcing.utils import get_topic
+
+from eventstore.aggregate import Aggregate
+from eventstore.batching import Batcher
+from eventstore.codec import EncodedEvent, Metadata, RecordedEvent, decode, encode
+from eventstore.database import Database
+from eventstore.errors import Conflict, JournalErased
+from eventstore.keys import Keyring
+from eventstore.sql import statement
+
+_APPEND_EVENTS = statement(__package__, "append_events")
+_LOAD_STREAM = statement(__package__, "load_stream")
+READ_JOURNALS = statement(__package__, "read_journals")
+_LOAD_KEY = statement(__package__, "load_key")
+
+AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
+
+
+class Guard(NamedTuple):
+    """A precondition: the stream is still at this version when the command is recorded."""
+
+    journal_id: UUID
+    stream_id: UUID
+    version: int
+
+
+class Change(NamedTuple):
+    """The pending events of an aggregate, and the journal they go to."""
+
+    journal_id: UUID
+    aggregate: Aggregate
+
+
+class _NewJournal(NamedTuple):
+    journal_id: UUID
+    kind: str
+    wrapped_key: bytes | None
+
+
+class Appended(NamedTuple):
+    """Where a command ended up: the position of its last event, and the database's time."""
+
+    position: int
+    recorded_at: datetime
+
+
+@dataclass(slots=True)
+class _Command:
+    events: list[EncodedEvent] = field(default_factory=list)
+    guards: Sequence[Guard] = ()
+    new_journals: list[_NewJournal] = field(default_factory=list)
+    new_keys: dict[UUID, AESGCM] = field(default_factory=dict)
+
+
+class EventStore:
+    """Journals of events in PostgreSQL."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self._database = database
+        self._keyring = keyring
+        self._batcher: Batcher[_Command, Appended] = Batcher(self._append_batch)
+
+    async def append(self, metadata: Metadata, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> Appended:
+        """Record the pending events of some aggregates, all or none; one round trip, shared with other commands.
+
+        Raises: Conflict where a stream or a guard moved on, with nothing recorded; StoreUnavailable.
+        """
+        command = _Command(guards=guards)
+        for journal_id, aggregate in changes:
+            key = await self._key_for(command, journal_id, aggregate)
+            command.events += [encode(event, journal_id, metadata, key) for event in aggregate.unrecorded_events()]
+        appended = await self._batcher.submit(command)
+        for _, aggregate in changes:
+            aggregate.stamp(appended.recorded_at, metadata.actor)
+        return appended
+
+    async def load(self, journal_id: UUID, aggregate_class: type[AnyAggregate], stream_id: UUID) -> AnyAggregate | None:
+        """Replay a stream; None where it has no events or is of another kind."""
+        aggregate: Aggregate | None = None
+        for recorded in decode_rows(await self._database.fetch(_LOAD_STREAM, journal_id, stream_id), self._keyring):
+            created = aggregate is None
+            aggregate = recorded.event.mutate(aggregate)
+            if created and aggregate is not None:
+                aggregate.created_by = recorded.actor
+        return aggregate if isinstance(aggregate, aggregate_class) else None
+
+    async def read(self, journal_id: UUID, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
+        """Read a journal's events in order, after a position (exclusive)."""
+        return decode_rows(await self._database.fetch(READ_JOURNALS, [journal_id], [after], limit), self._keyring)
+
+    async def close(self) -> None:
+        """Finish the appends under way, take no more."""
+        await self._batcher.close()
+
+    async def _key_for(self, command: _Command, journal_id: UUID, aggregate: Aggregate) -> AESGCM | None:
+        """The data key that the aggregate's events need; made with the journal where that is new."""
+        sealing = any(event.SEALED for event in aggregate.unrecorded_events())
+        if aggregate.id == journal_id and aggregate.version == len(aggregate.unrecorded_events()):
+            key, wrapped_key = self._keyring.create(journal_id) if sealing else (None, None)
+            command.new_journals.append(_NewJournal(journal_id, get_topic(type(aggregate)), wrapped_key))
+            if key is not None:
+                command.new_keys[journal_id] = key
+            return key
+        if not sealing:
+            return None
+        return command.new_keys.get(journal_id) or self._keyring.find(journal_id) or await self._load_key(journal_id)
+
+    async def _load_key(self, journal_id: UUID) -> AESGCM:
+        row = await self._database.fetchrow(_LOAD_KEY, journal_id)
+        if row is None:
+            raise JournalErased(journal_id)
+        return self._keyring.open(journal_id, row["wrapped_key"])
+
+    async def _append_batch(self, commands: Sequence[_Command]) -> list[Appended | Exception]:
+        rows = await self._database.fetch(_APPEND_EVENTS, *_columns(commands))
+        outcomes: dict[int, Appended | Exception] = {}
+        for number, position, recorded_at, conflict_stream, conflict_version in rows:
+            if conflict_stream is not None:
+                outcomes[number] = Conflict(conflict_stream, conflict_version)
+            else:
+                outcomes[number] = Appended(position, recorded_at)
+                self._keyring.keep(commands[number].new_keys)
+        return [outcomes[number] for number in range(len(commands))]
+
+
+def _columns(commands: Sequence[_Command]) -> Iterator[Sequence[Any]]:
+    """Turn commands into the arrays that append_events takes; a command is known by its place in the batch."""
+    events = [(number, *event) for number, command in enumerate(commands) for event in command.events]
+    guards = [(number, *guard) for number, command in enumerate(commands) for guard in command.guards]
+    journals = [journal for command in commands for journal in command.new_journals]
+    yield from zip(*events, strict=True)
+    yield from zip(*guards, strict=True) if guards else ((),) * 4
+    yield from zip(*journals, strict=True) if journals else ((),) * 3
+
+
+def decode_rows(rows: Iterable[asyncpg.Record], keyring: Keyring) -> list[RecordedEvent]:
+    """Decode stored events, each with its journal's wrapped key beside it."""
+    events = []
+    for row in rows:
+        wrapped_key = row["wrapped_key"]
+        events.append(decode(row, keyring.open(row["journal_id"], wrapped_key) if wrapped_key else None))
+    return events

@@ -1,0 +1,58 @@
+"""Money: integers of minor units with an ISO 4217 currency, decimal strings outside; never a float."""
+
+import re
+from decimal import Decimal
+from typing import Final
+
+from iso4217 import Currency
+
+DIGITS_MAX: Final = 15
+_DECIMALS: Final = {
+    currency.code: currency.exponent
+    for currency in Currency
+    if currency.exponent is not None and currency.code != "XXX"
+}
+_AMOUNT: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
+
+
+def is_currency(code: str) -> bool:
+    """Tell whether this is an ISO 4217 code with a minor unit."""
+    return code in _DECIMALS
+
+
+def decimals_of(currency: str) -> int:
+    """Tell how many decimals amounts of a currency have."""
+    return _DECIMALS[currency]
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Read a decimal string such as `12.50`, of whatever currency.
+
+    Raises: ValueError, with a sentence for users, where the form or the digits (at most 15 in all) do not fit.
+    """
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError("An amount is a decimal string such as “12000” or “12.50”.")
+    if sum(map(str.isdigit, text)) > DIGITS_MAX:
+        raise ValueError(f"An amount has at most {DIGITS_MAX} digits in all.")
+    return Decimal(text)
+
+
+def parse_amount(text: str, currency: str) -> int:
+    """Read a decimal string as minor units.
+
+    Raises: ValueError as parse_decimal, and where it has more decimals than the currency.
+    """
+    amount, decimals = parse_decimal(text), _DECIMALS[currency]
+    if -int(amount.as_tuple().exponent) > decimals:
+        raise ValueError(f"{currency} has {decimals or 'no'} decimals.")
+    return int(amount.scaleb(decimals))
+
+
+def format_amount(amount_minor: int, currency: str) -> str:
+    """Write minor units as a decimal string with all the currency's decimals."""
+    decimals = _DECIMALS[currency]
+    if decimals == 0:
+        return str(amount_minor)
+    digits = str(abs(amount_minor)).rjust(decimals + 1, "0")
+    return f"{'-' if amount_minor < 0 else ''}{digits[:-decimals]}.{digits[-decimals:]}"

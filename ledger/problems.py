@@ -1,0 +1,134 @@
+"""Errors as answers: one problem+json shape for every one of them (RFC 9457)."""
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import web
+from marshmallow import ValidationError
+
+from ledger.answers import to_json
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 1
+
+# Errors that HTTP itself, or the proxy in front, answers with.
+PROTOCOL_PROBLEMS: Final[dict[int, tuple[str, str]]] = {
+    400: ("bad-request", "The request cannot be read."),
+    404: ("not-found", "There is nothing at this address."),
+    405: ("method-not-allowed", "This address does not take this method; the Allow header lists those it takes."),
+    408: ("request-timeout", "The request took too long to arrive."),
+    413: ("payload-too-large", "The body is too large: at most 1 MiB, imports 64 MiB."),
+    414: ("uri-too-long", "The address is too long."),
+    415: ("unsupported-media-type", "The body must be JSON, with the content type application/json."),
+    422: ("invalid-request", "Some fields are not valid; each is named with what is wrong."),
+    431: ("header-fields-too-large", "The header fields are too large."),
+    500: ("internal-error", "Something went wrong here; it was noted with the request id."),
+    502: ("bad-gateway", "The service cannot be reached at the moment: try again."),
+    503: ("unavailable", "The service is not available at the moment: try again."),
+    504: ("gateway-timeout", "The service took too long to answer: try again."),
+}
+
+Statuses = Mapping[type[Exception], int]
+"""The status that each error is answered with; those with 422 name the `field` and a `message`."""
+
+_IN_FIELD: Final = ("field", "message")
+
+_log = structlog.get_logger("problems")
+
+
+def slug_of(name: str) -> str:
+    """`BookNotFound` is known as book-not-found."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+
+def problem(
+    status: int, slug: str, detail: str, request_id: str, errors: list[dict[str, str]] | None = None
+) -> web.Response:
+    """Answer with a problem; its type leads to a page that explains it."""
+    body: dict[str, Any] = {
+        "type": f"/problems/{slug}",
+        "title": slug.replace("-", " ").capitalize(),
+        "status": status,
+        "detail": detail,
+        "instance": request_id,
+    }
+    if errors:
+        body["errors"] = errors
+    return web.Response(body=to_json(body), status=status, content_type=MEDIA_TYPE)
+
+
+def field_errors(error: ValidationError) -> list[dict[str, str]]:
+    """What is wrong, field by field; a field within a list is `tags.0`."""
+    return [{"field": field, "message": message} for field, message in _flat("", error.messages)]
+
+
+def _flat(path: str, messages: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            step = "" if name == "_schema" else str(name)
+            yield from _flat(f"{path}.{step}" if path and step else path or step, inner)
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from _flat(path, message)
+    else:
+        yield path, str(messages)
+
+
+def problem_of(error: Exception, statuses: Statuses, request_id: str) -> web.Response:
+    """Turn an error into its answer; what is not expected is logged, and shows nothing of the inside."""
+    if isinstance(error, web.HTTPException):
+        return _protocol_problem(error.status, request_id, error.headers.get("Allow"))
+    if isinstance(error, orjson.JSONDecodeError):
+        return problem(400, "malformed-json", f"The body is no JSON: {error}.", request_id)
+    if isinstance(error, ValidationError):
+        return problem(422, *PROTOCOL_PROBLEMS[422], request_id, field_errors(error))
+    status = next((code for kind, code in statuses.items() if isinstance(error, kind)), 500)
+    if status == 500:
+        _log.error("unexpected error", request_id=request_id, exc_info=error)
+        return _protocol_problem(500, request_id, None)
+    if status == 422:
+        return problem(422, *PROTOCOL_PROBLEMS[422], request_id, [{name: vars(error)[name] for name in _IN_FIELD}])
+    return _refusal(error, status, request_id)
+
+
+def _refusal(error: Exception, status: int, request_id: str) -> web.Response:
+    response = problem(status, slug_of(type(error).__name__), str(error), request_id)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _protocol_problem(status: int, request_id: str, allow: str | None) -> web.Response:
+    slug, detail = PROTOCOL_PROBLEMS.get(status, PROTOCOL_PROBLEMS[400])
+    response = problem(status, slug, detail, request_id)
+    if allow is not None:
+        response.headers["Allow"] = allow
+    return response
+
+
+def problem_pages(statuses: Statuses) -> dict[str, tuple[int, str]]:
+    """Every problem there is: {slug: (status, explanation)}."""
+    pages = {slug_of(kind.__name__): (status, kind.__doc__ or "") for kind, status in statuses.items()}
+    pages |= {slug: (status, text) for status, (slug, text) in PROTOCOL_PROBLEMS.items()}
+    return pages | {"malformed-json": (400, "The body is no JSON (RFC 8259).")}
+
+
+def problem_page(slug: str, statuses: Statuses) -> web.Response:
+    """A page that explains a problem to people. Raises: HTTPNotFound."""
+    try:
+        status, explanation = problem_pages(statuses)[slug]
+    except KeyError:
+        raise web.HTTPNotFound from None
+    title = html.escape(slug.replace("-", " ").capitalize())
+    text = f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<h1>{title}</h1><p>{html.escape(explanation)}</p><p>HTTP status {status}.</p></html>
+"""
+    policy = "default-src 'none'; frame-ancestors 'none'"
+    return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": policy})

@@ -1,0 +1,49 @@
+"""Pages of a list: keyset cursors, so that the depth of a page costs nothing."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import orjson
+from marshmallow import ValidationError
+
+LIMIT_DEFAULT: Final = 50
+LIMIT_MAX: Final = 200
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is asked for: how many items, and after which key (exclusive; None: from the start)."""
+
+    limit: int
+    order: str
+    after: tuple[Any, ...] | None
+
+
+def page_of(
+    rows: Sequence[Any], page: Page, view: Callable[[Any], dict[str, Any]], key: Callable[[Any], tuple[Any, ...]]
+) -> dict[str, Any]:
+    """Show the rows of a page, of which one more than the limit was asked for to see whether more follow."""
+    more = len(rows) > page.limit
+    next_cursor = encode_cursor(page.order, key(rows[page.limit - 1])) if more else None
+    return {"items": [view(row) for row in rows[: page.limit]], "next_cursor": next_cursor}
+
+
+def encode_cursor(order: str, key: tuple[Any, ...]) -> str:
+    """Write down where a page ended, as one opaque word."""
+    return base64.urlsafe_b64encode(orjson.dumps([order, *key], default=str)).rstrip(b"=").decode("ascii")
+
+
+def decode_cursor(cursor: str, order: str, key_types: tuple[type, ...]) -> tuple[Any, ...]:
+    """Read a cursor of the same order. Raises: ValidationError."""
+    try:
+        content = orjson.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
+        name, *key = content
+        if name == order and len(key) == len(key_types):
+            return tuple(msgspec.convert(part, kind) for part, kind in zip(key, key_types, strict=True))
+    except (ValueError, TypeError, binascii.Error, msgspec.ValidationError):
+        pass
+    raise ValidationError("This cursor is not one of this list: take it from next_cursor, unchanged.", "cursor")

@@ -1,0 +1,91 @@
+"""What clients may ask: the query parameters of lists and totals."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+
+from ledger.money import parse_decimal
+from ledger.schemas import KINDS, TAG_LENGTH_MAX, Day, Text
+from projections.entries import ORDERS
+from projections.paging import LIMIT_DEFAULT, LIMIT_MAX
+from projections.totals import GROUPINGS
+
+SEARCH_LENGTH_MAX: Final = 200
+STATES: Final = {"live": False, "active": False, "deleted": True, "all": None}
+
+
+class Ask(Schema):
+    """Unknown parameters are ignored, as RFC 3986 leaves queries to their readers; known ones are checked."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+def _state(default: str, *, live: str) -> fields.String:
+    words = (live, "deleted", "all")
+    check = validate.OneOf(words, error=f"State is one of {', '.join(words)}.")
+    return fields.String(load_default=default, validate=check)
+
+
+class Bound(fields.Field[Decimal]):
+    """An amount to compare with, in the book's currency."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Decimal:
+        try:
+            return parse_decimal(value)
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
+
+
+class AskList(Ask):
+    limit = fields.Integer(
+        load_default=LIMIT_DEFAULT,
+        validate=validate.Range(1, LIMIT_MAX, error=f"Limit is 1 to {LIMIT_MAX}."),
+        error_messages={"invalid": f"Limit is a whole number, 1 to {LIMIT_MAX}."},
+    )
+    cursor = fields.String(load_default=None)
+
+
+class AskBooks(AskList):
+    state = _state("active", live="active")
+
+
+class AskCategories(AskList):
+    state = _state("live", live="live")
+
+
+class AskEntry(Ask):
+    state = _state("live", live="live")
+
+
+class AskRange(Ask):
+    """Both ends included."""
+
+    day_min = Day(data_key="from", load_default=date.min)
+    day_max = Day(data_key="to", load_default=date.max)
+
+    @validates_schema
+    def _in_order(self, data: dict[str, Any], **_: Any) -> None:
+        if data["day_min"] > data["day_max"]:
+            raise ValidationError("“from” is later than “to”.", "from")
+
+
+class AskEntries(AskList, AskRange):
+    state = _state("live", live="live")
+    kind = fields.String(load_default=None, validate=validate.OneOf(KINDS, error="Kind is income or expense."))
+    categories = fields.List(fields.UUID(), data_key="category_id", load_default=None)
+    tag = Text(TAG_LENGTH_MAX, length_min=1, trim=True, load_default=None)
+    part = Text(SEARCH_LENGTH_MAX, data_key="q", load_default=None)
+    amount_min = Bound(data_key="min_amount", load_default=None)
+    amount_max = Bound(data_key="max_amount", load_default=None)
+    sort = fields.String(
+        load_default="-occurred_on", validate=validate.OneOf(ORDERS, error=f"Sort is one of {', '.join(ORDERS)}.")
+    )
+
+
+class AskTotals(AskRange):
+    group_by = fields.String(
+        load_default=None, validate=validate.OneOf(GROUPINGS, error=f"Group by one of {', '.join(GROUPINGS)}.")
+    )

@@ -1,0 +1,23 @@
+-- What the engine itself keeps: which read models there are, and how far each has read each journal.
+CREATE SCHEMA IF NOT EXISTS readmodels;
+
+CREATE TABLE IF NOT EXISTS readmodels.read_models (
+    name    text PRIMARY KEY,
+    kind    text NOT NULL,      -- of the journals it reads
+    version int NOT NULL        -- of its code: another version has its tables made anew
+);
+
+CREATE TABLE IF NOT EXISTS readmodels.checkpoints (
+    journal_id uuid NOT NULL,
+    read_model text NOT NULL,
+    position   bigint NOT NULL, -- of the last event that its rows account for
+    PRIMARY KEY (journal_id, read_model)
+) WITH (fillfactor = 50);
+
+-- A journal is stale where a read model of its kind has not seen its last event yet.
+CREATE OR REPLACE VIEW readmodels.heads AS
+SELECT j.journal_id, j.kind, j.position,
+       EXISTS (SELECT FROM readmodels.read_models r
+               LEFT JOIN readmodels.checkpoints c ON c.journal_id = j.journal_id AND c.read_model = r.name
+               WHERE r.kind = j.kind AND (c.position IS NULL OR c.position < j.position)) AS stale
+FROM eventstore.journals j;

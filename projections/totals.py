@@ -1,0 +1,143 @@
+"""Read model: income and expense per day and per month, by category."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from eventstore.codec import RecordedEvent
+from eventstore.database import Transaction
+from eventstore.sql import statement
+from ledger.entry import Posting
+from ledger.errors import BookNotFound
+from ledger.money import format_amount
+from projections.engine import Engine, ReadModel
+
+_ADD = statement(__package__, "add_totals")
+_GET = statement(__package__, "get_totals")
+
+GROUPINGS: Final = ("day", "month", "category")
+NO_CATEGORY: Final = UUID(int=0)
+
+Key = tuple[UUID, str, date, UUID]
+
+
+@dataclass
+class Sums:
+    income_minor: int = 0
+    expense_minor: int = 0
+    entry_count: int = 0
+
+    def add(self, posting: Posting, sign: int) -> None:
+        self.entry_count += sign
+        if posting.kind == "income":
+            self.income_minor += sign * posting.amount_minor
+        else:
+            self.expense_minor += sign * posting.amount_minor
+
+
+def fold(events: Iterable[RecordedEvent]) -> dict[Key, Sums]:
+    """What events add to each day and month, negative where they take away."""
+    sums: dict[Key, Sums] = {}
+    for recorded in events:
+        for name, sign in (("removes", -1), ("adds", 1)):
+            posting: Posting | None = getattr(recorded.event, name, None)
+            if posting is None:
+                continue
+            category_id = posting.category_id or NO_CATEGORY
+            day, month = posting.occurred_on, posting.occurred_on.replace(day=1)
+            for grain, starts_on in (("day", day), ("month", month)):
+                key = (recorded.journal_id, grain, starts_on, category_id)
+                sums.setdefault(key, Sums()).add(posting, sign)
+    return sums
+
+
+async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
+    rows = [(*key, s.income_minor, s.expense_minor, s.entry_count) for key, s in sorted(fold(events).items(), key=str)]
+    if rows:
+        await transaction.execute(_ADD, *zip(*rows, strict=True))
+
+
+TOTALS: Final = ReadModel("totals", "book", 1, ("totals",), project)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A range of days as whole months between two runs of single days; every `until` is exclusive."""
+
+    months_from: date
+    months_until: date
+    head_until: date
+    tail_from: date
+
+    @classmethod
+    def of(cls, day_min: date, day_max: date) -> "Pieces":
+        """Cut a range, both ends included."""
+        first_month = day_min if day_min.day == 1 else _next_month(day_min)
+        ends_month = day_max == date.max or (day_max + timedelta(days=1)).day == 1
+        last_month = date.max if day_max == date.max else _next_month(day_max) if ends_month else day_max.replace(day=1)
+        if first_month >= last_month:  # no whole month: one run of days
+            return cls(day_min, day_min, date.max, date.max)
+        return cls(first_month, last_month, first_month, last_month)
+
+
+def _next_month(day: date) -> date:
+    if (day.year, day.month) == (date.max.year, date.max.month):
+        return date.max
+    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+async def get_totals(
+    engine: Engine, user_id: UUID | None, book_id: UUID, day_min: date, day_max: date, group_by: str | None
+) -> dict[str, Any]:
+    """Sum a book's live entries over a range of days, both ends included.
+
+    The balance is that at the end of `day_max`. Raises: BookNotFound.
+    """
+    pieces = Pieces.of(day_min, day_max)
+    if group_by == "day":  # months cannot be split into days
+        pieces = Pieces(day_min, day_min, date.max, date.max)
+    rows = await engine.fetch_fresh(
+        _GET,
+        user_id,
+        book_id,
+        day_min,
+        day_max,
+        pieces.months_from,
+        pieces.months_until,
+        pieces.head_until,
+        pieces.tail_from,
+        group_by,
+    )
+    if not rows or rows[0]["role"] is None:
+        raise BookNotFound
+    return _view(rows, group_by)
+
+
+def _view(rows: Sequence[Any], group_by: str | None) -> dict[str, Any]:
+    head, found = rows[0], [row for row in rows if row["entry_count"]]
+    currency = head["currency"]
+    income = sum(int(row["income_minor"]) for row in found)
+    expense = sum(int(row["expense_minor"]) for row in found)
+    balance = head["opening_balance_minor"] + head["dated_until_minor"]
+    return {
+        "currency": currency,
+        "income": format_amount(income, currency),
+        "expense": format_amount(expense, currency),
+        "total": format_amount(income - expense, currency),
+        "opening_balance": format_amount(int(head["opening_balance_minor"]), currency),
+        "balance": format_amount(int(balance), currency),
+        "groups": [_group(row, currency) for row in found] if group_by else [],
+    }
+
+
+def _group(row: Any, currency: str) -> dict[str, Any]:
+    income, expense = int(row["income_minor"]), int(row["expense_minor"])
+    return {
+        "key": row["key"],
+        "income": format_amount(income, currency),
+        "expense": format_amount(expense, currency),
+        "total": format_amount(income - expense, currency),
+        "count": int(row["entry_count"]),
+    }
