@@ -1,7 +1,7 @@
 # The two commands to know: `make run` and `make test`. Both set themselves up.
 PYTHON ?= python3
 BIN := .venv/bin
-DATA_DIR ?= $(HOME)/.local/share/gagyebu
+DATA_DIR ?=
 
 .PHONY: run test check demo bench lock clean help
 
@@ -9,7 +9,7 @@ help:            ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: .venv/run.stamp  ## start the service with its own PostgreSQL on http://127.0.0.1:8080
-	@exec $(BIN)/gagyebu serve --data-dir "$(DATA_DIR)"
+	@exec $(BIN)/gagyebu serve $(if $(DATA_DIR),--data-dir "$(DATA_DIR)")
 
 test: check      ## every check and every test
 	$(BIN)/pytest -n auto

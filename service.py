@@ -4,11 +4,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import signal
 import socket
 import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,8 +20,9 @@ import asyncpg
 import click
 import orjson
 import structlog
+import uvloop
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 from environs import Env, EnvError
 from uuid_utils.compat import uuid7
 
@@ -33,6 +32,7 @@ import ledger.errors
 import ledger.http
 import projections.http
 from auth.commands import Auth
+from auth.edge import edge
 from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
 from auth.passwords import Passwords, owasp_hasher
 from auth.tokens import AccessTokens
@@ -133,74 +133,6 @@ STATUSES: Final[dict[type[Exception], int]] = {
     StoreUnavailable: 503,
 }
 
-JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_HEADERS: Final = {
-    "Cache-Control": "private, no-store",
-    "Server": "gagyebu",
-    "X-Content-Type-Options": "nosniff",
-}
-
-
-def edge(cors_origins: frozenset[str]) -> Middleware:
-    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log."""
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        began_at = time.perf_counter()
-        asked_id = request.headers.get("X-Request-Id", "")
-        request_id = request[REQUEST_ID] = asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
-        origin = request.headers.get("Origin")
-        try:
-            if origin in cors_origins and request.method == "OPTIONS":
-                response: web.StreamResponse = _preflight(request)
-            else:
-                _require_json(request)
-                response = await handler(request)
-        except Exception as error:
-            response = problem_of(error, STATUSES, request_id)
-        headers = response.headers
-        headers["X-Request-Id"] = request_id
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
-        if cors_origins:
-            headers["Vary"] = "Origin"
-        if origin in cors_origins:
-            headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = "ETag, Link, Location, Retry-After, X-Request-Id"
-        _log_access(request, response, request_id, began_at)
-        return response
-
-    return middleware
-
-
-def _require_json(request: web.Request) -> None:
-    """Raises: HTTPUnsupportedMediaType for a body of another type."""
-    if request.can_read_body and request.content_type not in JSON_TYPES:
-        raise web.HTTPUnsupportedMediaType
-
-
-def _preflight(request: web.Request) -> web.Response:
-    allowed = {
-        "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
-        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
-        "Access-Control-Max-Age": "600",
-    }
-    return web.Response(status=204, headers=allowed)
-
-
-def _log_access(request: web.Request, response: web.StreamResponse, request_id: str, began_at: float) -> None:
-    """Log the route, never the path or query: those may hold personal text or secrets."""
-    resource = request.match_info.route.resource
-    _log.info(
-        "request",
-        method=request.method,
-        route=resource.canonical if resource else None,
-        status=response.status,
-        ms=round((time.perf_counter() - began_at) * 1000, 2),
-        request_id=request_id,
-    )
-
 
 @web.middleware
 async def attribute(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -271,7 +203,8 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         if settings.projector:
             await stack.enter_async_context(running(projector.run, dsn))
 
-        middlewares = [edge(frozenset(settings.cors_origins)), authentication(tokens, denylist), attribute]
+        door = edge(frozenset(settings.cors_origins), lambda error, request_id: problem_of(error, STATUSES, request_id))
+        middlewares = [door, authentication(tokens, denylist), attribute]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
         app[auth.http.AUTH] = Auth(
@@ -300,7 +233,8 @@ def add_routes(app: web.Application) -> None:
     ]
     routes: list[web.RouteDef] = [*ledger.http.routes(), *projections.http.routes(), *auth.http.routes(), *own]
     paths = list(dict.fromkeys(route.path for route in routes))
-    app.add_routes(sorted(routes, key=lambda route: paths.index(route.path)))
+    routes.sort(key=lambda route: paths.index(route.path))
+    app.add_routes(routes)
 
 
 def now() -> datetime:
@@ -433,9 +367,8 @@ def _stop_event() -> asyncio.Event:
 def _say_ready(settings: Settings, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     click.echo(f"ready on http://{host}:{port}")
-    if sys.stdout.isatty():
-        place = "the database that is set" if settings.database_url else settings.data_dir
-        click.echo(f"data in {place}; stop with Ctrl-C")
+    place = "the database that GAGYEBU_DATABASE_URL names" if settings.database_url else settings.data_dir
+    click.echo(f"data in {place}; stop with Ctrl-C or SIGTERM")
 
 
 async def project(settings: Settings) -> None:
@@ -523,7 +456,8 @@ def project_command(settings: Settings) -> None:
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run to the end; what can be expected to fail ends with a sentence and exit code 1."""
     try:
-        return asyncio.run(work)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
     except (StoreError, EmbeddedPostgresError, OSError, asyncpg.PostgresError) as error:
         raise click.ClickException(str(error)) from None
 

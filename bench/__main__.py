@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -48,6 +49,8 @@ def main(quick: bool, only: str, json_path: Path | None, folder: Path | None) ->
     try:
         with _progress() as step:
             asyncio.run(_measure(results, plan, parts, home, step))
+    except asyncio.CancelledError:
+        raise click.Abort from None
     finally:
         shutil.rmtree(home)
     report.print_report(results)
@@ -80,6 +83,7 @@ def _progress() -> Iterator[Step]:
 
 async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, step: Step) -> None:
     """Measure the chosen parts one after another; a part that fails leaves the others their figures."""
+    _stop_on_sigterm()
     quick = plan.rounds == 1
     if plan.operations:
         with results.failing("requests"):
@@ -93,6 +97,12 @@ async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, s
     if "signout" in parts:
         with results.failing("signout"):
             results.sign_out = await lifecycle.measure_sign_out(home, 20 if quick else 200, step)
+
+
+def _stop_on_sigterm() -> None:
+    """Let SIGTERM unwind the servers and their databases, as Ctrl-C does."""
+    if task := asyncio.current_task():
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 async def _measure_requests(plan: Plan, home: Path, step: Step) -> Runs:

@@ -63,10 +63,9 @@ async def generating() -> AsyncIterator[Generator]:
     """Hold a load generator in a process of its own."""
     pipe = asyncio.subprocess.PIPE
     argv = [sys.executable, "-m", "bench.load"]
-    process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe)
+    process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, start_new_session=True)
     try:
         yield Generator(process)
     finally:
-        assert process.stdin
-        process.stdin.close()
+        process.terminate()
         await process.wait()

@@ -72,15 +72,18 @@ async def measure(plan: Plan, subjects: Sequence[Subject], generator: Generator,
     runs: Runs = {}
     for operation in sorted(plan.operations, key="create".__eq__):  # last, for it makes the books grow
         for connections in plan.connections:
-            for _ in range(plan.rounds):
-                for size in plan.sizes:
-                    for subject in subjects:
-                        if subject.offers(operation, size):
-                            case = Case(operation, connections, size, subject.system.name)
-                            step(f"{case.system}: {operation}, {connections} connections, {size:,} entries")
-                            run = await _run(case, subject, generator, plan.seconds)
-                            runs.setdefault(case, []).append(run)
+            for number in range(plan.rounds):
+                for subject, size in _turns(plan, subjects, operation, number):
+                    case = Case(operation, connections, size, subject.system.name)
+                    step(f"{case.system}: {operation}, {connections} connections, {size:,} entries")
+                    runs.setdefault(case, []).append(await _run(case, subject, generator, plan.seconds))
     return runs
+
+
+def _turns(plan: Plan, subjects: Sequence[Subject], operation: Operation, number: int) -> Sequence[tuple[Subject, int]]:
+    """Say who runs when in a round; every other one goes backwards, against a drift of the machine."""
+    turns = [(subject, size) for subject in subjects for size in plan.sizes if subject.offers(operation, size)]
+    return turns[:: -1 if number % 2 else 1]
 
 
 async def _run(case: Case, subject: Subject, generator: Generator, seconds: float) -> Run:

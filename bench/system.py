@@ -82,17 +82,24 @@ async def serving(argv: Sequence[str], log: Path, env: Mapping[str, str] | None 
     """
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *argv, stdout=asyncio.subprocess.PIPE, stderr=errors, env={**os.environ, **(env or {})}
+            *argv,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, **(env or {})},
+            start_new_session=True,  # Ctrl-C is for us; we stop the servers, in order
         )
     assert process.stdout
     drain = None
     try:
         port = await asyncio.wait_for(_ready_port(process.stdout), START_SECONDS_MAX)
         if port is None:
-            raise BenchError(f"{argv[0]} did not start:\n{_end_of(log)}")
+            raise BenchError(f"{argv[0]} did not start")
         # A server that logs to a pipe nobody reads stands still when it is full.
         drain = asyncio.create_task(_drain(process.stdout))
         yield Server(port, process)
+    except BenchError as error:
+        error.add_note(f"{log.name} ends with:\n{_end_of(log)}")
+        raise
     finally:
         await _stop(process)
         if drain:
@@ -137,8 +144,15 @@ async def output(*argv: str, stdin: str = "", env: Mapping[str, str] | None = No
     """Run a command to its end. Returns: what it printed. Raises: BenchError where it fails."""
     pipe = asyncio.subprocess.PIPE
     environment = {**os.environ, **(env or {})}
-    process = await asyncio.create_subprocess_exec(*argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment)
-    printed, errors = await process.communicate(stdin.encode())
+    process = await asyncio.create_subprocess_exec(
+        *argv, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+    )
+    try:
+        printed, errors = await process.communicate(stdin.encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode:
         raise BenchError(f"{argv[0]} failed:\n{errors.decode()[-2000:]}")
     return printed.decode()

@@ -36,7 +36,8 @@ class Results:
         try:
             yield
         except (BenchError, OSError, aiohttp.ClientError, asyncpg.PostgresError) as error:
-            self.failures.append(f"{part}: {type(error).__name__}: {error}")
+            notes = getattr(error, "__notes__", [])
+            self.failures.append("\n".join([f"{part}: {type(error).__name__}: {error}", *notes]))
 
 
 @dataclass(frozen=True)

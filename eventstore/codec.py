@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, NamedTuple, cast
+from types import NoneType
+from typing import Any, Final, NamedTuple, cast, get_args
 from uuid import UUID
 
 import asyncpg
@@ -19,7 +20,8 @@ from eventsourcing.utils import resolve_topic
 from eventstore.aggregate import Aggregate, Created
 from eventstore.keys import NONCE_BYTES
 
-_STORE_FIELDS = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp"})
+_JSON_TYPES: Final = (str, int, bool, list[str])
+_STORE_FIELDS: Final = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,10 @@ def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
         state["originator_topic"] = topic.rpartition(".")[0]
     stored = StoredEvent(stream_id, version, topic, cast(bytes, state))
     event = cast(Aggregate.Event, _mapper.to_domain_event(stored))
-    for name, kind in _structured_fields(cls).items():
-        vars(event)[name] = msgspec.convert(vars(event)[name], kind)
+    fields = vars(event)
+    for name, kind in _structured_fields(cls):
+        if fields[name] is not None:
+            fields[name] = msgspec.convert(fields[name], kind)
     actor_id = None if actor == "system" else UUID(actor)
     return RecordedEvent(
         journal_id, row["position"], stream_id, version, row["recorded_at"], actor_id, request_id, event
@@ -116,11 +120,17 @@ def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
 
 
 @cache
-def _structured_fields(cls: type[Aggregate.Event]) -> dict[str, Any]:
-    """The fields of an event whose values JSON cannot tell: ids, dates, records."""
-    plain = (str, int, bool, str | None, int | None, bool | None)
-    fields = dataclasses.fields(cls)
-    return {field.name: field.type for field in fields if field.name not in _STORE_FIELDS and field.type not in plain}
+def _structured_fields(cls: type[Aggregate.Event]) -> list[tuple[str, Any]]:
+    """The fields of an event whose values JSON cannot tell (ids, dates, records), each with its type but for None."""
+    own = [field for field in dataclasses.fields(cls) if field.name not in _STORE_FIELDS]
+    kinds = [(field.name, _without_none(field.type)) for field in own]
+    return [(name, kind) for name, kind in kinds if kind not in _JSON_TYPES]
+
+
+def _without_none(kind: Any) -> Any:
+    """`X | None` is X here: None needs no conversion."""
+    inner = [part for part in get_args(kind) if part is not NoneType]
+    return inner[0] if NoneType in get_args(kind) and len(inner) == 1 else kind
 
 
 def _seal(value: Any, key: AESGCM, owner: bytes, version: int, field: str) -> str:

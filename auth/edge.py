@@ -1,0 +1,83 @@
+"""The edge: what every request passes before and after everything else."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from uuid_utils.compat import uuid7
+
+from auth.middleware import REQUEST_ID
+
+JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_HEADERS: Final = {
+    "Cache-Control": "private, no-store",
+    "Server": "gagyebu",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_log = structlog.get_logger("http")
+
+
+def edge(cors_origins: frozenset[str], answer_error: Callable[[Exception, str], web.Response]) -> Middleware:
+    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        began_at = time.perf_counter()
+        asked_id = request.headers.get("X-Request-Id", "")
+        request_id = request[REQUEST_ID] = asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
+        origin = request.headers.get("Origin")
+        try:
+            if origin in cors_origins and request.method == "OPTIONS":
+                response: web.StreamResponse = _preflight(request)
+            else:
+                _require_json(request)
+                response = await handler(request)
+        except Exception as error:
+            response = answer_error(error, request_id)
+        headers = response.headers
+        headers["X-Request-Id"] = request_id
+        for name, value in _HEADERS.items():
+            headers.setdefault(name, value)
+        if cors_origins:
+            headers["Vary"] = "Origin"
+        if origin in cors_origins:
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = "ETag, Link, Location, Retry-After, X-Request-Id"
+        _log_access(request, response, request_id, began_at)
+        return response
+
+    return middleware
+
+
+def _require_json(request: web.Request) -> None:
+    """Raises: HTTPUnsupportedMediaType for a body of another type."""
+    if request.can_read_body and request.content_type not in JSON_TYPES:
+        raise web.HTTPUnsupportedMediaType
+
+
+def _preflight(request: web.Request) -> web.Response:
+    allowed = {
+        "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+        "Access-Control-Allow-Headers": request.headers.get("Access-Control-Request-Headers", ""),
+        "Access-Control-Max-Age": "600",
+    }
+    return web.Response(status=204, headers=allowed)
+
+
+def _log_access(request: web.Request, response: web.StreamResponse, request_id: str, began_at: float) -> None:
+    """Log the route, never the path or query: those may hold personal text or secrets."""
+    resource = request.match_info.route.resource
+    _log.info(
+        "request",
+        method=request.method,
+        route=resource.canonical if resource else None,
+        status=response.status,
+        ms=round((time.perf_counter() - began_at) * 1000, 2),
+        request_id=request_id,
+    )
