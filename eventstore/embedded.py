@@ -33,6 +33,7 @@ START_SECONDS_MAX: Final = 120
 """Crash recovery may take long; a server that is alive is waited for."""
 STOP_SECONDS_MAX: Final = 30
 POLL_SECONDS: Final = 0.02
+WATCH_SECONDS: Final = 0.5
 LOG_BYTES_MAX: Final = 10_000_000
 LOG_LINES_SHOWN: Final = 15
 
@@ -166,7 +167,7 @@ class _Server:
         self._user = _server_user()
         self._programs = Path()
         self._settings: Mapping[str, str] = {}
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self.dsn = f"postgresql://{NAME}@/{NAME}?host={quote(str(sockets), safe='')}"
 
     async def prepare(self) -> None:
@@ -183,7 +184,8 @@ class _Server:
     async def watch(self) -> None:
         """Start a server that was killed again, so that its service recovers; until cancelled."""
         while self._process is not None:
-            await self._process.wait()
+            while self._process.poll() is None:  # noqa: ASYNC110 - nobody could set an event
+                await asyncio.sleep(WATCH_SECONDS)
             _log.error("the embedded PostgreSQL ended by itself, starting it again", log=str(self._log))
             await self.start(self._settings)
 
@@ -200,7 +202,7 @@ class _Server:
             self._log.replace(self._log.with_suffix(".log.1"))
         while True:
             began_at = self._log.stat().st_size if self._log.exists() else 0
-            process = await self._spawn("postgres", self._pgdata, "-k", str(self._sockets), *options)
+            process = self._spawn("postgres", self._pgdata, "-k", str(self._sockets), *options)
             try:
                 if await self._answers(process, deadline):
                     self._process = process
@@ -214,9 +216,9 @@ class _Server:
                 raise ServerFailed(f"it ended with exit code {process.returncode}", self._log, tail)
             await asyncio.sleep(POLL_SECONDS * 10)
 
-    async def _answers(self, process: asyncio.subprocess.Process, deadline: float) -> bool:
+    async def _answers(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
         """Wait for an answer to a query; only that counts. Returns: False where the server ended first."""
-        while process.returncode is None:
+        while process.poll() is None:
             try:
                 connection = await asyncpg.connect(self.dsn, timeout=5)
             except (OSError, asyncpg.PostgresError, TimeoutError):
@@ -264,15 +266,15 @@ class _Server:
 
     async def _run(self, program: str, pgdata: Path, *arguments: str, mode: str = "", stdin: bytes = b"") -> None:
         began_at = self._log.stat().st_size if self._log.exists() else 0
-        process = await self._spawn(program, pgdata, *arguments, mode=mode, stdin=asyncio.subprocess.PIPE)
-        await process.communicate(stdin)
+        process = self._spawn(program, pgdata, *arguments, mode=mode, stdin=subprocess.PIPE)
+        await asyncio.to_thread(process.communicate, stdin)
         if process.returncode != 0:
             reason = f"{program} ended with exit code {process.returncode}"
             raise ServerFailed(reason, self._log, self._log_after(began_at))
 
-    async def _spawn(
-        self, program: str, pgdata: Path, *arguments: str, mode: str = "", stdin: int = asyncio.subprocess.DEVNULL
-    ) -> asyncio.subprocess.Process:
+    def _spawn(
+        self, program: str, pgdata: Path, *arguments: str, mode: str = "", stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[bytes]:
         """Run a program as the server's user, out of reach of the terminal's Ctrl-C.
 
         As root, that user may not reach the data directory (below /root, say). No permission is changed for that:
@@ -281,11 +283,10 @@ class _Server:
         directory = os.open(pgdata, os.O_RDONLY | os.O_DIRECTORY)
         try:
             place = f"/proc/self/fd/{directory}" if os.geteuid() == 0 else str(pgdata)
-            words = [*([mode] if mode else []), "-D", place, *arguments]
             with self._log.open("ab") as log:
-                return await asyncio.create_subprocess_exec(
-                    self._programs / program,
-                    *words,
+                # Not asyncio's: uvloop's cannot run a program as another user.
+                return subprocess.Popen(  # noqa: S603
+                    [self._programs / program, *([mode] if mode else []), "-D", place, *arguments],
                     stdin=stdin,
                     stdout=log,
                     stderr=log,
@@ -368,11 +369,11 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
+async def _stop(process: subprocess.Popen[bytes]) -> None:
     """Shut down fast; after STOP_SECONDS_MAX, at once."""
     for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        if process.returncode is not None:
+        if process.poll() is not None:
             return
         process.send_signal(how)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            await asyncio.to_thread(process.wait, STOP_SECONDS_MAX)
