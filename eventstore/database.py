@@ -1,7 +1,8 @@
 """The connection pool; the one place where the driver's errors become ours."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -28,6 +29,10 @@ SERVER_SETTINGS = {
     "search_path": "readmodels, eventstore, public",
     "timezone": "UTC",
     "role": SERVICE_ROLE,
+    # Statements are written for one plan, by index, whatever the tables hold: planning costs more than running, and a
+    # plan made while a table was small must not live on as a scan.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
     "jit": "off",  # our statements are short; compiling them costs more than it saves
     "citus.override_table_visibility": "off",
 }
@@ -51,26 +56,35 @@ class Database:
 
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
+        # The pool lets newcomers overtake those who wait, for as long as there are newcomers; this makes it fair.
+        self._turns = asyncio.Semaphore(pool.get_max_size())
 
     async def fetch(self, sql: str, *arguments: Any) -> Sequence[asyncpg.Record]:
         with translated():
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with self._connection() as connection:
                 return await connection.fetch(sql, *arguments)
 
     async def fetchrow(self, sql: str, *arguments: Any) -> asyncpg.Record | None:
         with translated():
-            async with self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection:
+            async with self._connection() as connection:
                 return await connection.fetchrow(sql, *arguments)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Hold a connection for one transaction, committed at the end of the block."""
         with translated():
-            async with (
-                self._pool.acquire(timeout=ACQUIRE_SECONDS_MAX) as connection,
-                connection.transaction(),
-            ):
+            async with self._connection() as connection, connection.transaction():
                 yield connection
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Transaction]:
+        async with asyncio.timeout(ACQUIRE_SECONDS_MAX) if self._turns.locked() else nullcontext():
+            await self._turns.acquire()
+        try:
+            async with self._pool.acquire() as connection:
+                yield connection
+        finally:
+            self._turns.release()
 
 
 async def connect(dsn: str) -> asyncpg.Connection:

@@ -31,8 +31,11 @@ class Feed:
         Raises: StoreUnavailable once the connection is lost.
         """
         payloads: list[str | None] = []
+        # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with a notification,
+        # and who runs this in a loop would never end.
         with contextlib.suppress(TimeoutError):
-            payloads.append(await asyncio.wait_for(self._payloads.get(), timeout_seconds))
+            async with asyncio.timeout(timeout_seconds):
+                payloads.append(await self._payloads.get())
         while not self._payloads.empty():
             payloads.append(self._payloads.get_nowait())
         if None in payloads or self.connection.is_closed():

@@ -79,6 +79,8 @@ class EventStore:
         for journal_id, aggregate in changes:
             key = await self._key_for(command, journal_id, aggregate)
             command.events += [encode(event, journal_id, metadata, key) for event in aggregate.unrecorded_events()]
+        if not command.events:
+            raise ValueError("a command without events has nothing to append")
         appended = await self._batcher.submit(command)
         for _, aggregate in changes:
             aggregate.stamp(appended.recorded_at, metadata.actor)
@@ -137,10 +139,10 @@ def _columns(commands: Sequence[_Command]) -> Iterator[Sequence[Any]]:
     """Turn commands into the arrays that append_events takes; a command is known by its place in the batch."""
     events = [(number, *event) for number, command in enumerate(commands) for event in command.events]
     guards = [(number, *guard) for number, command in enumerate(commands) for guard in command.guards]
-    journals = [journal for command in commands for journal in command.new_journals]
+    journals = [(number, *journal) for number, command in enumerate(commands) for journal in command.new_journals]
     yield from zip(*events, strict=True)
     yield from zip(*guards, strict=True) if guards else ((),) * 4
-    yield from zip(*journals, strict=True) if journals else ((),) * 3
+    yield from zip(*journals, strict=True) if journals else ((),) * 4
 
 
 def decode_rows(rows: Iterable[asyncpg.Record], keyring: Keyring) -> list[RecordedEvent]:

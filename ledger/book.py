@@ -9,6 +9,7 @@ from eventsourcing.domain import event
 
 from eventstore.aggregate import Aggregate, Created
 from ledger.errors import (
+    BookChanged,
     BookDeleted,
     BookNotDeleted,
     BookNotFound,
@@ -116,6 +117,11 @@ class Book(Aggregate):
             raise BookNotFound
         if role not in roles:
             raise NotPermitted
+
+    def require_version(self, version: int | None) -> None:
+        """Raises: BookChanged where the book is not at this version; None: any will do."""
+        if version not in {None, self.version}:
+            raise BookChanged
 
     def require_live(self) -> None:
         """Raises: BookDeleted."""

@@ -72,26 +72,32 @@ async def amend_book(
     name: str | None = None,
     description: str | None = None,
     opening_balance: str | None = None,
+    version: int | None = None,
 ) -> Book:
+    """Change what is given, on the book at this version; None: on any. Raises: BookChanged."""
+
     def decide(book: Book) -> None:
         book.require_role(metadata.actor, OWNERS)
+        book.require_version(version)
         balance = None if opening_balance is None else _minor("opening_balance", opening_balance, book.currency)
         book.amend(name, description, balance)
 
     return await _change_book(ledger, metadata, book_id, decide)
 
 
-async def delete_book(ledger: Ledger, metadata: Metadata, book_id: UUID) -> Book:
+async def delete_book(ledger: Ledger, metadata: Metadata, book_id: UUID, version: int | None = None) -> Book:
     def decide(book: Book) -> None:
         book.require_role(metadata.actor, OWNERS)
+        book.require_version(version)
         book.delete()
 
     return await _change_book(ledger, metadata, book_id, decide)
 
 
-async def restore_book(ledger: Ledger, metadata: Metadata, book_id: UUID) -> Book:
+async def restore_book(ledger: Ledger, metadata: Metadata, book_id: UUID, version: int | None = None) -> Book:
     def decide(book: Book) -> None:
         book.require_role(metadata.actor, OWNERS)
+        book.require_version(version)
         book.restore()
 
     return await _change_book(ledger, metadata, book_id, decide)
@@ -107,25 +113,47 @@ async def add_category(ledger: Ledger, metadata: Metadata, book_id: UUID, kind: 
     return (await _change_book(ledger, metadata, book_id, decide)).category(category_id)
 
 
-async def rename_category(ledger: Ledger, metadata: Metadata, book_id: UUID, category_id: UUID, name: str) -> Category:
+CategoryCheck = Callable[[Category], None]
+"""A precondition of the caller (If-Match) on the category as it is stored; raises to refuse."""
+
+
+def _accept(_category: Category) -> None:
+    """No precondition."""
+
+
+async def rename_category(
+    ledger: Ledger,
+    metadata: Metadata,
+    book_id: UUID,
+    category_id: UUID,
+    name: str,
+    check: CategoryCheck = _accept,
+) -> Category:
     def decide(book: Book) -> None:
         book.require_role(metadata.actor, WRITERS)
+        check(book.category(category_id))
         book.rename_category(category_id, name)
 
     return (await _change_book(ledger, metadata, book_id, decide)).category(category_id)
 
 
-async def delete_category(ledger: Ledger, metadata: Metadata, book_id: UUID, category_id: UUID) -> None:
+async def delete_category(
+    ledger: Ledger, metadata: Metadata, book_id: UUID, category_id: UUID, check: CategoryCheck = _accept
+) -> None:
     def decide(book: Book) -> None:
         book.require_role(metadata.actor, WRITERS)
+        check(book.category(category_id))
         book.delete_category(category_id)
 
     await _change_book(ledger, metadata, book_id, decide)
 
 
-async def restore_category(ledger: Ledger, metadata: Metadata, book_id: UUID, category_id: UUID) -> Category:
+async def restore_category(
+    ledger: Ledger, metadata: Metadata, book_id: UUID, category_id: UUID, check: CategoryCheck = _accept
+) -> Category:
     def decide(book: Book) -> None:
         book.require_role(metadata.actor, WRITERS)
+        check(book.category(category_id))
         book.restore_category(category_id)
 
     return (await _change_book(ledger, metadata, book_id, decide)).category(category_id)

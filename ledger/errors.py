@@ -72,6 +72,14 @@ class TooManyCategories(LedgerError):
     categories_max: int
 
 
+class BookChanged(LedgerError):
+    """The book is no longer what your If-Match names: read it again and decide anew."""
+
+
+class CategoryChanged(LedgerError):
+    """The category is no longer what your If-Match names: read it again and decide anew."""
+
+
 class EntryChanged(LedgerError):
     """The entry is no longer what your If-Match names: read it again and decide anew."""
 

@@ -13,8 +13,17 @@ from marshmallow import Schema, ValidationError
 from eventstore.codec import Metadata
 from ledger import commands, schemas
 from ledger.answers import answer, matches
-from ledger.commands import EntryCheck, Ledger, Placed
-from ledger.errors import BookNotFound, CategoryNotFound, EntryChanged, EntryNotFound, LedgerError
+from ledger.book import Category
+from ledger.commands import CategoryCheck, EntryCheck, Ledger, Placed
+from ledger.errors import (
+    BookChanged,
+    BookNotFound,
+    CategoryChanged,
+    CategoryNotFound,
+    EntryChanged,
+    EntryNotFound,
+    LedgerError,
+)
 from ledger.starter import LANGUAGES
 from ledger.views import view_of_category, view_of_entry
 
@@ -98,18 +107,18 @@ async def open_book(request: web.Request) -> web.Response:
 
 async def amend_book(request: web.Request) -> web.Response:
     body = await _body(request, _AMEND_BOOK)
-    book = await commands.amend_book(request.app[LEDGER], request[METADATA], book_id(request), **body)
+    book = await commands.amend_book(*_book_target(request), **body, version=await _expected_version(request))
     return answer(request, await _read_book(request, book.id))
 
 
 async def delete_book(request: web.Request) -> web.Response:
-    await commands.delete_book(request.app[LEDGER], request[METADATA], book_id(request))
+    await commands.delete_book(*_book_target(request), await _expected_version(request))
     return web.Response(status=204)
 
 
 async def restore_book(request: web.Request) -> web.Response:
     await _body(request, _NOTHING)
-    book = await commands.restore_book(request.app[LEDGER], request[METADATA], book_id(request))
+    book = await commands.restore_book(*_book_target(request), await _expected_version(request))
     return answer(request, await _read_book(request, book.id))
 
 
@@ -123,17 +132,20 @@ async def add_category(request: web.Request) -> web.Response:
 
 async def rename_category(request: web.Request) -> web.Response:
     body = await _body(request, _RENAME_CATEGORY)
-    return answer(request, view_of_category(await commands.rename_category(*_category_target(request), **body)))
+    check = _category_if_match(request)
+    category = await commands.rename_category(*_category_target(request), **body, check=check)
+    return answer(request, view_of_category(category))
 
 
 async def delete_category(request: web.Request) -> web.Response:
-    await commands.delete_category(*_category_target(request))
+    await commands.delete_category(*_category_target(request), _category_if_match(request))
     return web.Response(status=204)
 
 
 async def restore_category(request: web.Request) -> web.Response:
     await _body(request, _NOTHING)
-    return answer(request, view_of_category(await commands.restore_category(*_category_target(request))))
+    category = await commands.restore_category(*_category_target(request), _category_if_match(request))
+    return answer(request, view_of_category(category))
 
 
 def book_id(request: web.Request) -> UUID:
@@ -158,13 +170,13 @@ def preferred_language(request: web.Request) -> str:
     """The first language of Accept-Language that we speak, by quality; Korean without one."""
     ranked = []
     for place, item in enumerate(request.headers.get("Accept-Language", "").split(",")):
-        tag, _, quality = item.partition(";q=")
+        tag, _, quality = item.replace(" ", "").lower().partition(";q=")
         try:
             weight = float(quality or 1)
         except ValueError:
             weight = 0.0
         if weight > 0:
-            ranked.append((-weight, place, tag.strip()[:2].lower()))
+            ranked.append((-weight, place, tag.partition("-")[0]))
     return next((language for _, _, language in sorted(ranked) if language in LANGUAGES), LANGUAGES[0])
 
 
@@ -186,6 +198,10 @@ def _id(request: web.Request, name: str, not_found: type[LedgerError]) -> UUID:
         raise not_found from None
 
 
+def _book_target(request: web.Request) -> tuple[Ledger, Metadata, UUID]:
+    return request.app[LEDGER], request[METADATA], book_id(request)
+
+
 def _entry_target(request: web.Request) -> tuple[Ledger, Metadata, UUID, UUID]:
     return request.app[LEDGER], request[METADATA], book_id(request), _id(request, "entry", EntryNotFound)
 
@@ -200,6 +216,30 @@ def _if_match(request: web.Request) -> EntryCheck:
             raise EntryChanged
 
     return check
+
+
+def _category_if_match(request: web.Request) -> CategoryCheck:
+    def check(category: Category) -> None:
+        if not matches(request, view_of_category(category)):
+            raise CategoryChanged
+
+    return check
+
+
+async def _expected_version(request: web.Request) -> int | None:
+    """The version of the book that If-Match names by its ETag; None: any will do.
+
+    The ETag also covers sums, which move with every entry: they are compared here, once, while the version is
+    compared again with the append. An entry recorded in between changes nothing that this request would overwrite.
+    Raises: BookNotFound, BookChanged.
+    """
+    if request.if_match is None or any(tag.value == "*" for tag in request.if_match):
+        return None
+    view = await _read_book(request, book_id(request))
+    if not matches(request, view):
+        raise BookChanged
+    version: int = view["version"]
+    return version
 
 
 def _created(request: web.Request, placed: Placed) -> web.Response:

@@ -63,7 +63,7 @@ def problem(
 
 def field_errors(error: ValidationError) -> list[dict[str, str]]:
     """What is wrong, field by field; a field within a list is `tags.0`."""
-    return [{"field": field, "message": message} for field, message in _flat("", error.messages)]
+    return [{"field": field, "message": message} for field, message in _flat("", error.normalized_messages())]
 
 
 def _flat(path: str, messages: Any) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,11 @@ from ledger.book import Category
 from ledger.commands import Placed
 from ledger.money import format_amount
 
+Id = UUID | str
+"""As the write side has it, or as text out of the database, which costs less to show."""
 
-def category_view(category_id: UUID, name: str, kind: str, *, deleted: bool) -> dict[str, Any]:
+
+def category_view(category_id: Id, name: str, kind: str, *, deleted: bool) -> dict[str, Any]:
     return {"id": category_id, "name": name, "kind": kind, "deleted": deleted}
 
 
@@ -18,8 +21,8 @@ def view_of_category(category: Category) -> dict[str, Any]:
 
 
 def entry_view(
-    entry_id: UUID,
-    book_id: UUID,
+    entry_id: Id,
+    book_id: Id,
     kind: str,
     amount_minor: int,
     currency: str,
@@ -27,8 +30,8 @@ def entry_view(
     category: dict[str, Any] | None,
     memo: str,
     tags: list[str],
-    copied_from: UUID | None,
-    created_by: UUID | None,
+    copied_from: Id | None,
+    created_by: Id | None,
     created_at: datetime,
     updated_at: datetime,
     version: int,

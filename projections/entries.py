@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
+from msgspec import Meta
 
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
@@ -31,15 +32,19 @@ class Order:
 
     sql: str
     column: str
-    key_types: tuple[type, ...]
+    key_types: tuple[Any, ...]
 
+
+# A cursor comes back from outside: what its column cannot hold is refused, not handed to the database.
+_Minor = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Instant = Annotated[datetime, Meta(tz=True)]
 
 ORDERS: Final = {
     "-occurred_on": Order(statement(__package__, "list_entries_by_day_newest"), "occurred_on", (date, UUID)),
     "occurred_on": Order(statement(__package__, "list_entries_by_day_oldest"), "occurred_on", (date, UUID)),
-    "amount": Order(statement(__package__, "list_entries_by_amount_smallest"), "amount_minor", (int, UUID)),
-    "-amount": Order(statement(__package__, "list_entries_by_amount_largest"), "amount_minor", (int, UUID)),
-    "-recorded_at": Order(statement(__package__, "list_entries_by_record_newest"), "created_at", (datetime, UUID)),
+    "amount": Order(statement(__package__, "list_entries_by_amount_smallest"), "amount_minor", (_Minor, UUID)),
+    "-amount": Order(statement(__package__, "list_entries_by_amount_largest"), "amount_minor", (_Minor, UUID)),
+    "-recorded_at": Order(statement(__package__, "list_entries_by_record_newest"), "created_at", (_Instant, UUID)),
 }
 
 

@@ -114,7 +114,7 @@ def _ask(request: web.Request, schema: schemas.Ask) -> dict[str, Any]:
     return asked
 
 
-def _page(asked: dict[str, Any], order: str, key_types: tuple[type, ...]) -> Page:
+def _page(asked: dict[str, Any], order: str, key_types: tuple[Any, ...]) -> Page:
     cursor = asked["cursor"]
     return Page(asked["limit"], order, decode_cursor(cursor, order, key_types) if cursor is not None else None)
 

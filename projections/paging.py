@@ -37,13 +37,14 @@ def encode_cursor(order: str, key: tuple[Any, ...]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([order, *key], default=str)).rstrip(b"=").decode("ascii")
 
 
-def decode_cursor(cursor: str, order: str, key_types: tuple[type, ...]) -> tuple[Any, ...]:
+def decode_cursor(cursor: str, order: str, key_types: tuple[Any, ...]) -> tuple[Any, ...]:
     """Read a cursor of the same order. Raises: ValidationError."""
     try:
         content = orjson.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
         name, *key = content
-        if name == order and len(key) == len(key_types):
-            return tuple(msgspec.convert(part, kind) for part, kind in zip(key, key_types, strict=True))
+        after = tuple(msgspec.convert(part, kind) for part, kind in zip(key, key_types, strict=True))
+        if name == order and encode_cursor(order, after) == cursor:  # base64 skips what is none of its letters
+            return after
     except (ValueError, TypeError, binascii.Error, msgspec.ValidationError):
         pass
     raise ValidationError("This cursor is not one of this list: take it from next_cursor, unchanged.", "cursor")

@@ -64,12 +64,15 @@ TOTALS: Final = ReadModel("totals", "book", 1, ("totals",), project)
 
 @dataclass(frozen=True)
 class Pieces:
-    """A range of days as whole months between two runs of single days; every `until` is exclusive."""
+    """A range of days as whole months between two runs of single days.
+
+    Every `until` is exclusive; without a second run `tail_from` is None, for no day is beyond the last one there is.
+    """
 
     months_from: date
     months_until: date
     head_until: date
-    tail_from: date
+    tail_from: date | None
 
     @classmethod
     def of(cls, day_min: date, day_max: date) -> "Pieces":
@@ -79,13 +82,19 @@ class Pieces:
         last_month = date.max if day_max == date.max else _next_month(day_max) if ends_month else day_max.replace(day=1)
         if first_month >= last_month:  # no whole month: one run of days
             return cls(day_min, day_min, date.max, date.max)
-        return cls(first_month, last_month, first_month, last_month)
+        return cls(first_month, last_month, first_month, None if ends_month else last_month)
 
 
 def _next_month(day: date) -> date:
     if (day.year, day.month) == (date.max.year, date.max.month):
         return date.max
     return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+
+
+def _month_end(day: date) -> date:
+    """The last day of a day's month."""
+    following = _next_month(day)
+    return following if following == date.max else following - timedelta(days=1)
 
 
 async def get_totals(
@@ -109,6 +118,7 @@ async def get_totals(
         pieces.head_until,
         pieces.tail_from,
         group_by,
+        _month_end(day_max),
     )
     if not rows or rows[0]["role"] is None:
         raise BookNotFound

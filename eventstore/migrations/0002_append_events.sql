@@ -2,6 +2,8 @@
 --
 -- A command is a set of new events plus guards ("stream is still at version v"). A command whose expected
 -- versions or guards do not hold is answered with the stream in conflict and leaves no trace; its neighbours pass.
+-- So is a command whose journal does not exist, and one that needs a stream which an earlier command of the same call
+-- writes.
 --
 -- Why it is safe: the heads of all journals concerned are locked before anything is checked, so within a journal
 -- appends are serial: positions have no gaps, become visible in order, and a guard is exact. Locks are taken in
@@ -12,7 +14,7 @@ CREATE FUNCTION eventstore.append_events(
     event_commands int[], event_journals uuid[], event_streams uuid[], event_versions int[],
     event_topics text[], event_states bytea[],
     guard_commands int[], guard_journals uuid[], guard_streams uuid[], guard_versions int[],
-    new_journals uuid[], new_kinds text[], new_keys bytea[]
+    new_commands int[], new_journals uuid[], new_kinds text[], new_keys bytea[]
 ) RETURNS TABLE (
     command int, "position" bigint, recorded_at timestamptz,    -- accepted: position of its last event
     conflict_stream uuid, conflict_version int                  -- refused: the stream and its present version
@@ -24,6 +26,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     recorded timestamptz;
+    known uuid[];
     refused int[];
     refused_streams uuid[];
     refused_versions int[];
@@ -36,33 +39,38 @@ BEGIN
         ON CONFLICT DO NOTHING;
     END IF;
 
-    SELECT max(h.recorded_at) INTO recorded
-    FROM (SELECT j.recorded_at FROM journals j
+    SELECT max(h.recorded_at), array_agg(h.journal_id) INTO recorded, known
+    FROM (SELECT j.journal_id, j.recorded_at FROM journals j
           WHERE j.journal_id = ANY (event_journals || guard_journals)
           ORDER BY j.journal_id FOR NO KEY UPDATE) AS h;
     recorded := greatest(clock_timestamp(), recorded);
 
-    WITH written AS (
-        SELECT e.command, e.journal_id, e.stream_id, min(e.version) - 1 AS version
+    WITH expected AS (
+        SELECT e.command, e.journal_id, e.stream_id, min(e.version) - 1 AS version, true AS writes
         FROM unnest(event_commands, event_journals, event_streams, event_versions)
             AS e (command, journal_id, stream_id, version)
         GROUP BY e.command, e.journal_id, e.stream_id
-    ), expected AS (
-        SELECT * FROM written
         UNION ALL
-        SELECT * FROM unnest(guard_commands, guard_journals, guard_streams, guard_versions)
+        SELECT g.*, false FROM unnest(guard_commands, guard_journals, guard_streams, guard_versions) AS g
     ), actual AS (
-        SELECT s.journal_id, s.stream_id, s.first_writer,
+        SELECT s.journal_id, s.stream_id,
                (SELECT coalesce(max(e.version), 0) FROM events e
                 WHERE e.journal_id = s.journal_id AND e.stream_id = s.stream_id) AS version
-        FROM (SELECT x.journal_id, x.stream_id, min(w.command) AS first_writer
-              FROM expected x LEFT JOIN written w USING (journal_id, stream_id)
-              GROUP BY x.journal_id, x.stream_id) AS s
-    ), conflicts AS (
-        SELECT DISTINCT ON (x.command) x.command, x.stream_id, a.version
+        FROM (SELECT DISTINCT x.journal_id, x.stream_id FROM expected x) AS s
+    ), checked AS (
+        SELECT x.command, x.journal_id, x.stream_id, x.writes, a.version,
+               x.version = a.version AND x.journal_id = ANY (known) AS holds
         FROM expected x JOIN actual a USING (journal_id, stream_id)
-        WHERE x.version <> a.version OR x.command > a.first_writer
-        ORDER BY x.command, x.stream_id
+    ), weighed AS (
+        SELECT c.*, bool_and(c.holds) OVER (PARTITION BY c.command) AS command_holds FROM checked c
+    ), ranked AS (
+        SELECT w.*, min(w.command) FILTER (WHERE w.writes AND w.command_holds)
+                        OVER (PARTITION BY w.journal_id, w.stream_id) AS first_writer
+        FROM weighed w
+    ), conflicts AS (
+        SELECT DISTINCT ON (r.command) r.command, r.stream_id, r.version
+        FROM ranked r WHERE NOT r.holds OR r.command > r.first_writer
+        ORDER BY r.command, r.stream_id
     )
     SELECT array_agg(c.command), array_agg(c.stream_id), array_agg(c.version)
     INTO refused, refused_streams, refused_versions FROM conflicts c;
@@ -99,11 +107,8 @@ BEGIN
     IF cardinality(new_journals) > 0 THEN
         INSERT INTO journal_keys (journal_id, wrapped_key)
         SELECT n.journal_id, n.wrapped_key
-        FROM unnest(new_journals, new_keys) AS n (journal_id, wrapped_key)
-        JOIN unnest(event_commands, event_journals, event_streams) AS e (command, journal_id, stream_id)
-          ON e.journal_id = n.journal_id AND e.stream_id = n.journal_id AND e.command <> ALL (refused)
-        WHERE n.wrapped_key IS NOT NULL
-        GROUP BY n.journal_id, n.wrapped_key;
+        FROM unnest(new_commands, new_journals, new_keys) AS n (command, journal_id, wrapped_key)
+        WHERE n.wrapped_key IS NOT NULL AND n.command <> ALL (refused);
         DELETE FROM journals j WHERE j.journal_id = ANY (new_journals) AND j.position = 0;
     END IF;
 END $$;

@@ -39,7 +39,7 @@ async def accepted(home, token, scheme="Bearer"):
 
 
 def signed(claims, header, key=SIGNING_KEY, algorithm="EdDSA"):
-    return jwt.encode(claims, key, algorithm, header)
+    return jwt.encode(claims, key, algorithm, {**header, "alg": algorithm})
 
 
 async def test_token_made_with_the_real_key_is_accepted_so_that_refusals_mean_something(home, good):

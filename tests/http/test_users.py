@@ -44,7 +44,7 @@ async def test_sign_up_needs_only_email_and_password(guest):
 async def test_sign_up_takes_every_limit_to_its_end(guest):
     for number, fields in enumerate(
         [
-            {"password": "가" * 7 + "힣뷁쀍"},
+            {"password": "힣뷁산들바람꽃쀍"},
             {"password": "korrekt-Pferd-77" * 8},
             {"name": "가" * 100},
             {"name": f"  {'x' * 100}  "},

@@ -1,0 +1,223 @@
+"""The folds of books, entries and sessions: what events make of rows."""
+
+from datetime import timedelta
+
+import pytest
+
+from auth.session import SECRET_BYTES, SIGNED_OUT, RefreshToken, Session
+from ledger.book import Book, Category
+from projections import entries, sessions
+from projections.books import Books, MemberRow
+from projections.entries import EntryRow
+from projections.sessions import SessionRow
+from tests.given import an_id
+from tests.told import BOOK, DAY, EDITOR, ENTRY, FOOD, OWNER, SALARY, START, Journal, a_book, a_posting, an_entry
+
+SECOND = timedelta(seconds=1)
+SESSION = an_id(50)
+
+
+def books_of(journal, *earlier):
+    """The rows after all events of a journal."""
+    books = Books(*earlier)
+    books.fold(journal.events)
+    return books
+
+
+def test_book_opened_makes_its_row_its_owner_and_its_categories():
+    journal = Journal()
+    journal.record(a_book(name="Home", currency="KWD", opening_balance_minor=-5))
+    rows = books_of(journal)
+    row = rows.books[BOOK]
+    assert ("Home", "", "KWD", 3, -5) == (
+        row.name,
+        row.description,
+        row.currency,
+        row.decimals,
+        row.opening_balance_minor,
+    )
+    assert (0, 0, 0, False, 1) == (row.income_minor, row.expense_minor, row.entry_count, row.deleted, row.version)
+    assert (START + SECOND, START + SECOND) == (row.created_at, row.updated_at)
+    assert [MemberRow(BOOK, OWNER, "owner", START + SECOND)] == rows.members
+    assert {FOOD, SALARY} == {
+        Category(row.category_id, row.kind, row.name, row.deleted) for row in rows.categories.values()
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda book: book.amend("House", None, None), {"name": "House", "description": "ours"}),
+        (lambda book: book.amend(None, "", None), {"name": "Home", "description": ""}),
+        (lambda book: book.amend(None, None, 0), {"opening_balance_minor": 0, "name": "Home"}),
+        (lambda book: book.delete(), {"deleted": True}),
+    ],
+)
+def test_book_changed_shows_what_changed_and_when(change, expected):
+    journal, book = Journal(), a_book(description="ours", opening_balance_minor=9)
+    journal.record(book)
+    change(book)
+    journal.record(book)
+    row = books_of(journal).books[BOOK]
+    assert expected == {name: getattr(row, name) for name in expected}
+    assert (2, START + SECOND, START + 2 * SECOND) == (row.version, row.created_at, row.updated_at)
+
+
+def test_book_restored_is_shown_live():
+    journal, book = Journal(), a_book()
+    book.delete()
+    book.restore()
+    journal.record(book)
+    assert not books_of(journal).books[BOOK].deleted
+
+
+def test_categories_changed_are_shown_as_they_are_in_the_book():
+    journal, book = Journal(), a_book()
+    book.add_category(an_id(40), "income", "Gift")
+    book.rename_category(an_id(40), "Gifts")
+    book.delete_category(FOOD.category_id)
+    book.delete_category(SALARY.category_id)
+    book.restore_category(SALARY.category_id)
+    journal.record(book)
+    rows = books_of(journal).categories
+    assert book.categories == {
+        row.category_id: Category(row.category_id, row.kind, row.name, row.deleted) for row in rows.values()
+    }
+
+
+def test_entries_count_in_their_book_as_long_as_they_are_live():
+    journal, book, expense = Journal(), a_book(), an_entry(posting=a_posting(5))
+    journal.record(book)
+    journal.record(expense)
+    journal.record(an_entry(an_id(21), a_posting(100, kind="income")))
+    row = books_of(journal).books[BOOK]
+    assert (100, 5, 2) == (row.income_minor, row.expense_minor, row.entry_count)
+    expense.amend(a_posting(7), expense.memo, expense.tags)
+    journal.record(expense)
+    row = books_of(journal).books[BOOK]
+    assert (100, 7, 2) == (row.income_minor, row.expense_minor, row.entry_count)
+    expense.delete()
+    journal.record(expense)
+    row = books_of(journal).books[BOOK]
+    assert (100, 0, 1) == (row.income_minor, row.expense_minor, row.entry_count)
+    expense.restore()
+    journal.record(expense)
+    row = books_of(journal).books[BOOK]
+    assert (100, 7, 2) == (row.income_minor, row.expense_minor, row.entry_count)
+
+
+def test_entries_leave_the_books_own_version_and_time_as_they_are():
+    journal = Journal()
+    journal.record(a_book())
+    journal.record(an_entry())
+    row = books_of(journal).books[BOOK]
+    assert (1, START + SECOND) == (row.version, row.updated_at)
+
+
+def test_book_erased_is_folded_without_its_texts():
+    journal, book = Journal(), a_book()
+    book.amend("House", "new", None)
+    journal.record(book)
+    opened, amended = (recorded.event for recorded in journal.events)
+    for event in (opened, amended):
+        assert isinstance(event, Book.Event)
+        vars(event).update(name=None, description=None)
+    rows = books_of(journal)
+    assert (None, None) == (rows.books[BOOK].name, rows.books[BOOK].description)
+
+
+def fold_entries(journal, rows=None):
+    rows = {} if rows is None else rows
+    entries.fold(rows, journal.events)
+    return rows
+
+
+def test_entry_recorded_makes_its_row():
+    journal = Journal()
+    journal.record(an_entry(posting=a_posting(5), memo="lunch", tags=["a"], copied_from=an_id(9)), actor=EDITOR)
+    at = START + SECOND
+    expected = EntryRow(
+        BOOK,
+        ENTRY,
+        "expense",
+        5,
+        DAY,
+        FOOD.category_id,
+        "lunch",
+        ["a"],
+        an_id(9),
+        deleted=False,
+        created_by=EDITOR,
+        created_at=at,
+        updated_at=at,
+        version=1,
+    )
+    assert {(BOOK, ENTRY): expected} == fold_entries(journal)
+
+
+def test_entry_amended_shows_its_new_posting_and_keeps_the_rest():
+    journal, entry = Journal(), an_entry(memo="lunch", tags=["a"])
+    journal.record(entry, actor=EDITOR)
+    entry.amend(a_posting(9, kind="income", category_id=None, occurred_on=DAY - timedelta(days=1)), "lunch", ["a"])
+    journal.record(entry, actor=OWNER)
+    row = fold_entries(journal)[BOOK, ENTRY]
+    assert (9, "income", None, DAY - timedelta(days=1)) == (
+        row.amount_minor,
+        row.kind,
+        row.category_id,
+        row.occurred_on,
+    )
+    assert ("lunch", ["a"], EDITOR, 2) == (row.memo, row.tags, row.created_by, row.version)
+    assert (START + SECOND, START + 2 * SECOND) == (row.created_at, row.updated_at)
+
+
+@pytest.mark.parametrize(("memo", "tags"), [("", ["a"]), ("lunch", []), ("", [])])
+def test_entry_amended_in_its_texts_shows_them_also_when_empty(memo, tags):
+    journal, entry = Journal(), an_entry(memo="lunch", tags=["a"])
+    entry.amend(entry.posting, memo, tags)
+    journal.record(entry)
+    row = fold_entries(journal)[BOOK, ENTRY]
+    assert (memo, tags, 12_000) == (row.memo, row.tags, row.amount_minor)
+
+
+def test_entry_deleted_keeps_its_row_and_restored_is_live():
+    journal, entry = Journal(), an_entry()
+    entry.delete()
+    journal.record(entry)
+    rows = fold_entries(journal)
+    assert (True, 12_000, 2) == (
+        rows[BOOK, ENTRY].deleted,
+        rows[BOOK, ENTRY].amount_minor,
+        rows[BOOK, ENTRY].version,
+    )
+    later = Journal()
+    entry.restore()
+    later.record(entry)
+    row = fold_entries(later, rows)[BOOK, ENTRY]
+    assert (False, 3) == (row.deleted, row.version)
+
+
+def test_entries_fold_passes_over_events_of_the_book():
+    journal = Journal()
+    journal.record(a_book())
+    assert {} == fold_entries(journal)
+
+
+def test_session_started_refreshed_and_ended_is_shown_so():
+    first = RefreshToken(OWNER, SESSION, bytes(SECRET_BYTES))
+    second = first.successor(b"key")
+    session = Session(id=SESSION, refresh_hash=first.digest, user_agent="Firefox", ip="192.0.2.1")
+    journal, rows = Journal(OWNER), {}
+    sessions.fold(rows, journal.record(session))
+    at = START + SECOND
+    assert {SESSION: SessionRow(OWNER, SESSION, "Firefox", "192.0.2.1", at, at, ended=False)} == rows
+
+    session.refresh(first, second, at, "Firefox", "192.0.2.2")
+    sessions.fold(rows, journal.record(session))
+    later = START + 2 * SECOND
+    assert {SESSION: SessionRow(OWNER, SESSION, "Firefox", "192.0.2.2", at, later, ended=False)} == rows
+
+    session.end(SIGNED_OUT)
+    sessions.fold(rows, journal.record(session))
+    assert rows[SESSION].ended
+    assert later == rows[SESSION].last_seen_at

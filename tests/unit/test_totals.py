@@ -1,0 +1,115 @@
+"""Totals: what events add to days and months, and how a range is cut into whole months and single days."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from projections.totals import NO_CATEGORY, Pieces, Sums, fold
+from tests.told import BOOK, DAY, FOOD, SALARY, Journal, a_book, a_posting, an_entry
+
+RANGE_DAYS_MAX = 1_000
+NOVEMBER = DAY.replace(day=1)
+
+
+def days(first, last):
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def covers(pieces, day):
+    """How often the pieces of a range count one of its days."""
+    as_month = pieces.months_from <= day.replace(day=1) < pieces.months_until
+    as_day = day < pieces.head_until or (pieces.tail_from is not None and day >= pieces.tail_from)
+    return as_month + as_day
+
+
+@st.composite
+def ranges(draw):
+    first = draw(st.dates() | st.dates(date.max - timedelta(days=100)) | st.dates(max_value=date(1, 4, 1)))
+    length = timedelta(days=draw(st.integers(0, RANGE_DAYS_MAX)))
+    return first, date.max if date.max - first < length else first + length
+
+
+@given(ranges())
+@example((date(9999, 12, 1), date.max))
+@example((date.max, date.max))
+@example((date.min, date.min))
+@example((date.min, date(1, 1, 31)))
+@example((date(2026, 2, 1), date(2026, 2, 28)))
+@example((date(2024, 2, 1), date(2024, 2, 28)))
+@example((date(2026, 1, 31), date(2026, 3, 1)))
+def test_pieces_of_a_range_cover_each_of_its_days_once(bounds):
+    pieces = Pieces.of(*bounds)
+    assert {1} == {covers(pieces, day) for day in days(*bounds)}
+
+
+@given(ranges())
+def test_pieces_of_a_range_hold_no_month_that_is_not_whole(bounds):
+    first, last = bounds
+    pieces = Pieces.of(first, last)
+    before = [first - timedelta(days=1)] if first > date.min else []
+    after = [last + timedelta(days=1)] if last < date.max else []
+    assert [] == [day for day in before + after if pieces.months_from <= day.replace(day=1) < pieces.months_until]
+
+
+@pytest.mark.parametrize("day", [date.min, date(1, 1, 31), DAY, date(9999, 12, 1), date(9999, 12, 30), date.max])
+def test_pieces_of_all_time_cover_each_day_once(day):
+    assert 1 == covers(Pieces.of(date.min, date.max), day)
+
+
+def test_pieces_of_a_long_range_leave_few_single_days():
+    pieces = Pieces.of(date(2016, 1, 20), date(2026, 11, 23))
+    assert Pieces(date(2016, 2, 1), date(2026, 11, 1), date(2016, 2, 1), date(2026, 11, 1)) == pieces
+
+
+def test_fold_of_a_recorded_entry_adds_to_its_day_and_month():
+    journal = Journal()
+    sums = fold(journal.record(an_entry(posting=a_posting(5))))
+    expected = {
+        (BOOK, "day", DAY, FOOD.category_id): Sums(0, 5, 1),
+        (BOOK, "month", NOVEMBER, FOOD.category_id): Sums(0, 5, 1),
+    }
+    assert expected == sums
+
+
+def test_fold_of_an_entry_without_a_category_is_kept_apart():
+    posting = a_posting(7, category_id=None, kind="income")
+    sums = fold(Journal().record(an_entry(posting=posting)))
+    assert Sums(7, 0, 1) == sums[BOOK, "day", DAY, NO_CATEGORY]
+
+
+def test_fold_of_an_amended_entry_takes_away_what_it_was():
+    journal, entry = Journal(), an_entry(posting=a_posting(5))
+    journal.record(entry)
+    entry.amend(a_posting(8, kind="income", category_id=SALARY.category_id), "", [])
+    sums = fold(journal.record(entry))
+    assert Sums(0, -5, -1) == sums[BOOK, "month", NOVEMBER, FOOD.category_id]
+    assert Sums(8, 0, 1) == sums[BOOK, "month", NOVEMBER, SALARY.category_id]
+
+
+def test_fold_of_an_entry_moved_within_its_month_leaves_the_month_as_it_was():
+    journal, entry = Journal(), an_entry(posting=a_posting(5))
+    journal.record(entry)
+    entry.amend(a_posting(5, occurred_on=NOVEMBER), entry.memo, entry.tags)
+    sums = fold(journal.record(entry))
+    assert Sums() == sums[BOOK, "month", NOVEMBER, FOOD.category_id]
+    assert Sums(0, -5, -1) == sums[BOOK, "day", DAY, FOOD.category_id]
+    assert Sums(0, 5, 1) == sums[BOOK, "day", NOVEMBER, FOOD.category_id]
+
+
+def test_fold_of_an_entry_deleted_and_restored_comes_to_what_it_was():
+    journal, entry = Journal(), an_entry(posting=a_posting(5))
+    recorded = fold(journal.record(entry))
+    entry.delete()
+    assert Sums(0, -5, -1) == fold(journal.record(entry))[BOOK, "day", DAY, FOOD.category_id]
+    entry.restore()
+    journal.record(entry)
+    assert recorded == fold(journal.events)
+
+
+def test_fold_of_events_that_move_no_money_adds_nothing():
+    journal, entry = Journal(), an_entry()
+    journal.record(entry)
+    entry.amend(entry.posting, "other memo", [])
+    assert {} == fold([*journal.record(entry), *journal.record(a_book())])
