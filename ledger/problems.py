@@ -36,6 +36,8 @@ Statuses = Mapping[type[Exception], int]
 """The status that each error is answered with; those with 422 name the `field` and a `message`."""
 
 _IN_FIELD: Final = ("field", "message")
+_PLACE: Final = re.compile(r"\{[a-z_]+\}")
+"""Where a message names what it is about; a page is about none."""
 
 _log = structlog.get_logger("problems")
 
@@ -63,7 +65,7 @@ def problem(
 
 def field_errors(error: ValidationError) -> list[dict[str, str]]:
     """What is wrong, field by field; a field within a list is `tags.0`."""
-    return [{"field": field, "message": message} for field, message in _flat("", error.normalized_messages())]
+    return [{"field": field, "message": message} for field, message in _flat("", error.normalized_messages())]  # type: ignore[no-untyped-call]
 
 
 def _flat(path: str, messages: Any) -> Iterator[tuple[str, str]]:
@@ -80,6 +82,8 @@ def _flat(path: str, messages: Any) -> Iterator[tuple[str, str]]:
 
 def problem_of(error: Exception, statuses: Statuses, request_id: str) -> web.Response:
     """Turn an error into its answer; what is not expected is logged, and shows nothing of the inside."""
+    if isinstance(error, web.RequestPayloadError):  # a body cut short, or not in the encoding that it claims
+        error = web.HTTPBadRequest()
     if isinstance(error, web.HTTPException):
         return _protocol_problem(error.status, request_id, error.headers.get("Allow"))
     if isinstance(error, orjson.JSONDecodeError):
@@ -113,8 +117,9 @@ def _protocol_problem(status: int, request_id: str, allow: str | None) -> web.Re
 
 
 def problem_pages(statuses: Statuses) -> dict[str, tuple[int, str]]:
-    """Every problem there is: {slug: (status, explanation)}."""
-    pages = {slug_of(kind.__name__): (status, kind.__doc__ or "") for kind, status in statuses.items()}
+    """Every problem there is: {slug: (status, explanation)}; those of 422 have one page for all."""
+    own = ((slug_of(kind.__name__), status, kind.__doc__ or "") for kind, status in statuses.items() if status != 422)
+    pages = {slug: (status, _PLACE.sub("…", text)) for slug, status, text in own}
     pages |= {slug: (status, text) for status, (slug, text) in PROTOCOL_PROBLEMS.items()}
     return pages | {"malformed-json": (400, "The body is no JSON (RFC 8259).")}
 

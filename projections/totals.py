@@ -1,9 +1,10 @@
 """Read model: income and expense per day and per month, by category."""
 
+from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from eventstore.codec import RecordedEvent
@@ -19,6 +20,7 @@ _GET = statement(__package__, "get_totals")
 
 GROUPINGS: Final = ("day", "month", "category")
 NO_CATEGORY: Final = UUID(int=0)
+_DAY: Final = timedelta(days=1)
 
 Key = tuple[UUID, str, date, UUID]
 
@@ -54,7 +56,7 @@ def fold(events: Iterable[RecordedEvent]) -> dict[Key, Sums]:
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
-    rows = [(*key, s.income_minor, s.expense_minor, s.entry_count) for key, s in sorted(fold(events).items(), key=str)]
+    rows = [(*key, s.income_minor, s.expense_minor, s.entry_count) for key, s in fold(events).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
@@ -62,39 +64,26 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
 TOTALS: Final = ReadModel("totals", "book", 1, ("totals",), project)
 
 
-@dataclass(frozen=True)
-class Pieces:
-    """A range of days as whole months between two runs of single days.
+class Piece(NamedTuple):
+    """A run of single days, or of whole months; both ends included."""
 
-    Every `until` is exclusive; without a second run `tail_from` is None, for no day is beyond the last one there is.
-    """
-
-    months_from: date
-    months_until: date
-    head_until: date
-    tail_from: date | None
-
-    @classmethod
-    def of(cls, day_min: date, day_max: date) -> "Pieces":
-        """Cut a range, both ends included."""
-        first_month = day_min if day_min.day == 1 else _next_month(day_min)
-        ends_month = day_max == date.max or (day_max + timedelta(days=1)).day == 1
-        last_month = date.max if day_max == date.max else _next_month(day_max) if ends_month else day_max.replace(day=1)
-        if first_month >= last_month:  # no whole month: one run of days
-            return cls(day_min, day_min, date.max, date.max)
-        return cls(first_month, last_month, first_month, None if ends_month else last_month)
+    grain: str
+    first: date
+    last: date
 
 
-def _next_month(day: date) -> date:
-    if (day.year, day.month) == (date.max.year, date.max.month):
-        return date.max
-    return (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+def cut(day_min: date, day_max: date) -> list[Piece]:
+    """Cut a range of days, both ends included, into whole months and the single days before and after them."""
+    first_end, last_end = _month_end(day_min), _month_end(day_max)
+    if day_min.day > 1 or day_max < first_end:
+        piece = Piece("day", day_min, min(day_max, first_end))
+    else:
+        piece = Piece("month", day_min, day_max if day_max == last_end else day_max.replace(day=1) - _DAY)
+    return [piece, *(cut(piece.last + _DAY, day_max) if piece.last < day_max else [])]
 
 
 def _month_end(day: date) -> date:
-    """The last day of a day's month."""
-    following = _next_month(day)
-    return following if following == date.max else following - timedelta(days=1)
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 async def get_totals(
@@ -104,22 +93,10 @@ async def get_totals(
 
     The balance is that at the end of `day_max`. Raises: BookNotFound.
     """
-    pieces = Pieces.of(day_min, day_max)
-    if group_by == "day":  # months cannot be split into days
-        pieces = Pieces(day_min, day_min, date.max, date.max)
-    rows = await engine.fetch_fresh(
-        _GET,
-        user_id,
-        book_id,
-        day_min,
-        day_max,
-        pieces.months_from,
-        pieces.months_until,
-        pieces.head_until,
-        pieces.tail_from,
-        group_by,
-        _month_end(day_max),
-    )
+    pieces = [Piece("day", day_min, day_max)] if group_by == "day" else cut(day_min, day_max)
+    later = cut(day_max + _DAY, date.max) if day_max < date.max else []
+    columns = [*zip(*pieces, strict=True), *(zip(*later, strict=True) if later else ((),) * len(Piece._fields))]
+    rows = await engine.fetch_fresh(_GET, user_id, book_id, *columns, group_by)
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
     return _view(rows, group_by)

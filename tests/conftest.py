@@ -5,7 +5,7 @@ import base64
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -100,5 +100,3 @@ async def client(settings: Settings) -> AsyncIterator[TestClient]:
     """The whole service, over HTTP."""
     async with open_app(settings, settings.database_url) as app, TestClient(TestServer(app)) as client:
         yield client
-
-

@@ -22,6 +22,7 @@ CREATE FUNCTION eventstore.append_events(
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = eventstore, pg_temp
 SET enable_seqscan = off    -- a plan made while the tables were small must not live on as a scan
+SET enable_sort = on        -- off in the service's sessions, for the sake of lists; what is sorted here is one batch
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -1,8 +1,12 @@
 """A household that plays on the real service as a client would."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+import asyncpg
 import orjson
 import pytest
 from aiohttp.test_utils import TestClient
@@ -136,3 +140,21 @@ async def stranger(guest: Household) -> Household:
 async def book(home: Household) -> Any:
     """A book in won of the household's."""
     return await home.open_book()
+
+
+@pytest.fixture
+def database_gone(server: str, dsn: str) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Cut the service off its database for as long as the context lasts."""
+    name = urlsplit(dsn).path.removeprefix("/")
+
+    @asynccontextmanager
+    async def gone() -> AsyncIterator[None]:
+        maintenance = await asyncpg.connect(server.replace("/gagyebu?", "/postgres?"))
+        await maintenance.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
+        cut = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1"
+        await maintenance.execute(cut, name)
+        yield
+        await maintenance.execute(f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true")
+        await maintenance.close()
+
+    return gone

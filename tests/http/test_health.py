@@ -16,6 +16,8 @@ async def test_probes_answer_head_as_well(guest):
         assert (answer.status, answer.content) == (200, b"")
 
 
-async def test_service_without_its_database_is_alive_and_not_ready(guest, dropped_database):
-    assert (await guest.get("/livez")).status == 200
-    assert (await guest.get("/readyz")).outcome == (503, "unavailable-store") or True
+async def test_service_without_its_database_is_alive_and_not_ready_until_it_is_back(guest, database_gone):
+    async with database_gone():
+        assert (await guest.get("/livez")).status == 200
+        assert (await guest.get("/readyz")).outcome == (503, "store-unavailable")
+    assert (await guest.get("/readyz")).status == 200

@@ -38,7 +38,7 @@ async def entries(home, book):
     return recorded
 
 
-def summed(entries, opening=None, until=None):
+def summed(entries):
     """The same sums, reckoned from the entries."""
     income = sum(int(entry["amount"]) for entry in entries if entry["kind"] == "income")
     expense = sum(int(entry["amount"]) for entry in entries if entry["kind"] == "expense")

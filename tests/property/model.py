@@ -218,10 +218,29 @@ def _purse(world: World, currency: str, book_ids: list[str]) -> Json:
 # ── what is done ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _book(world: World, user: str, book_id: str, *, live: bool = True) -> Json:
+@dataclass(frozen=True)
+class Seen:
+    """A resource as a client saw it, with the tag that names this state of it."""
+
+    etag: str
+    view: Json = field(hash=False)
+
+
+def _tag(seen: Seen | None) -> str | None:
+    return seen.etag if seen else None
+
+
+def _require_seen(seen: Seen | None, view: Json, slug: str) -> None:
+    """What If-Match asks for."""
+    if seen is not None and seen.view != view:
+        raise Refused(412, slug)
+
+
+def _book(world: World, user: str, book_id: str, seen: Seen | None = None, *, live: bool = True) -> Json:
     book = world[book_id]
     if book["owner"] != user:
         raise Refused(404, "book-not-found")
+    _require_seen(seen, book_view(world, book_id), "book-changed")
     if live and book["deleted"]:
         raise Refused(409, "book-deleted")
     return book
@@ -248,9 +267,9 @@ def open_book(user: str, body: Json) -> Call:
     return Call(user, "POST", "/books", act, body)
 
 
-def amend_book(user: str, book_id: str, body: Json) -> Call:
+def amend_book(user: str, book_id: str, body: Json, seen: Seen | None = None) -> Call:
     def act(world: World, _: Json) -> tuple[int, Any]:
-        book = _book(world, user, book_id)
+        book = _book(world, user, book_id, seen)
         changed = {name: nfc(value) for name, value in body.items() if name != "opening_balance"}
         if "opening_balance" in body:
             changed["opening"] = minor(body["opening_balance"], book["currency"])
@@ -258,27 +277,27 @@ def amend_book(user: str, book_id: str, body: Json) -> Call:
             book.update(changed, version=book["version"] + 1)
         return 200, book_view(world, book_id)
 
-    return Call(user, "PATCH", f"/books/{book_id}", act, body, shows_later=True)
+    return Call(user, "PATCH", f"/books/{book_id}", act, body, _tag(seen), shows_later=True)
 
 
-def delete_book(user: str, book_id: str) -> Call:
+def delete_book(user: str, book_id: str, seen: Seen | None = None) -> Call:
     def act(world: World, _: Json) -> tuple[int, Any]:
-        book = _book(world, user, book_id)
+        book = _book(world, user, book_id, seen)
         book.update(deleted=True, version=book["version"] + 1)
         return 204, {}
 
-    return Call(user, "DELETE", f"/books/{book_id}", act)
+    return Call(user, "DELETE", f"/books/{book_id}", act, None, _tag(seen))
 
 
-def restore_book(user: str, book_id: str) -> Call:
+def restore_book(user: str, book_id: str, seen: Seen | None = None) -> Call:
     def act(world: World, _: Json) -> tuple[int, Any]:
-        book = _book(world, user, book_id, live=False)
+        book = _book(world, user, book_id, seen, live=False)
         if not book["deleted"]:
             raise Refused(409, "book-not-deleted")
         book.update(deleted=False, version=book["version"] + 1)
         return 200, book_view(world, book_id)
 
-    return Call(user, "POST", f"/books/{book_id}/restore", act, shows_later=True)
+    return Call(user, "POST", f"/books/{book_id}/restore", act, None, _tag(seen), shows_later=True)
 
 
 def show_book(user: str, book_id: str) -> Call:
@@ -296,11 +315,17 @@ def _require_unused(book: Json, kind: str, name: str, but: str | None = None) ->
             raise Refused(409, "category-exists")
 
 
-def _category(book: Json, category_id: str, *, deleted: bool = False) -> Json:
-    category: Json = book["categories"][category_id]
+def _category(
+    world: World, user: str, book_id: str, category_id: str, seen: Seen | None, *, deleted: bool = False
+) -> tuple[Json, Json]:
+    """The book, and its category in the state that is needed."""
+    book = _book(world, user, book_id, live=False)
+    category = book["categories"][category_id]
+    _require_seen(seen, category, "category-changed")
+    _book(world, user, book_id)
     if category["deleted"] != deleted:
         raise Refused(409, "category-not-deleted" if deleted else "category-deleted")
-    return category
+    return book, category
 
 
 def add_category(user: str, book_id: str, body: Json) -> Call:
@@ -315,38 +340,37 @@ def add_category(user: str, book_id: str, body: Json) -> Call:
     return Call(user, "POST", f"/books/{book_id}/categories", act, body)
 
 
-def rename_category(user: str, book_id: str, category_id: str, body: Json) -> Call:
+def rename_category(user: str, book_id: str, category_id: str, body: Json, seen: Seen | None = None) -> Call:
     def act(world: World, _: Json) -> tuple[int, Any]:
-        book, name = _book(world, user, book_id), nfc(body["name"])
-        category = _category(book, category_id)
+        book, category = _category(world, user, book_id, category_id, seen)
+        name = nfc(body["name"])
         _require_unused(book, category["kind"], name, category_id)
         book["version"] += name != category["name"]
         category["name"] = name
         return 200, category
 
-    return Call(user, "PATCH", f"/books/{book_id}/categories/{category_id}", act, body)
+    return Call(user, "PATCH", f"/books/{book_id}/categories/{category_id}", act, body, _tag(seen))
 
 
-def delete_category(user: str, book_id: str, category_id: str) -> Call:
+def delete_category(user: str, book_id: str, category_id: str, seen: Seen | None = None) -> Call:
     def act(world: World, _: Json) -> tuple[int, Any]:
-        book = _book(world, user, book_id)
-        _category(book, category_id)["deleted"] = True
+        book, category = _category(world, user, book_id, category_id, seen)
+        category["deleted"] = True
         book["version"] += 1
         return 204, {}
 
-    return Call(user, "DELETE", f"/books/{book_id}/categories/{category_id}", act)
+    return Call(user, "DELETE", f"/books/{book_id}/categories/{category_id}", act, None, _tag(seen))
 
 
-def restore_category(user: str, book_id: str, category_id: str) -> Call:
+def restore_category(user: str, book_id: str, category_id: str, seen: Seen | None = None) -> Call:
     def act(world: World, _: Json) -> tuple[int, Any]:
-        book = _book(world, user, book_id)
-        category = _category(book, category_id, deleted=True)
+        book, category = _category(world, user, book_id, category_id, seen, deleted=True)
         _require_unused(book, category["kind"], category["name"])
         category["deleted"] = False
         book["version"] += 1
         return 200, category
 
-    return Call(user, "POST", f"/books/{book_id}/categories/{category_id}/restore", act)
+    return Call(user, "POST", f"/books/{book_id}/categories/{category_id}/restore", act, None, _tag(seen))
 
 
 def _usable_category(book: Json, category_id: str | None) -> str | None:
@@ -386,18 +410,9 @@ def _unique(tags: list[str]) -> list[str]:
     return list(first.values())
 
 
-@dataclass(frozen=True)
-class Seen:
-    """An entry as a client saw it, with the tag that names this state of it."""
-
-    etag: str
-    view: Json = field(hash=False)
-
-
 def _entry(world: World, user: str, book_id: str, entry_id: str, seen: Seen | None) -> Json:
     entry: Json = _book(world, user, book_id)["entries"][entry_id]
-    if seen is not None and seen.view != entry_view(world, book_id, entry_id):
-        raise Refused(412, "entry-changed")
+    _require_seen(seen, entry_view(world, book_id, entry_id), "entry-changed")
     return entry
 
 
@@ -417,7 +432,7 @@ def _entry_call(
     action: str = "",
 ) -> Call:
     path = f"/books/{book_id}/entries/{entry_id}{action}"
-    return Call(user, method, path, act, body, seen.etag if seen else None)
+    return Call(user, method, path, act, body, _tag(seen))
 
 
 def amend_entry(user: str, book_id: str, entry_id: str, body: Json, seen: Seen | None = None) -> Call:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from projections.totals import NO_CATEGORY, Pieces, Sums, fold
+from projections.totals import NO_CATEGORY, Piece, Sums, cut, fold
 from tests.told import BOOK, DAY, FOOD, SALARY, Journal, a_book, a_posting, an_entry
 
 RANGE_DAYS_MAX = 1_000
@@ -17,11 +17,10 @@ def days(first, last):
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def covers(pieces, day):
-    """How often the pieces of a range count one of its days."""
-    as_month = pieces.months_from <= day.replace(day=1) < pieces.months_until
-    as_day = day < pieces.head_until or (pieces.tail_from is not None and day >= pieces.tail_from)
-    return as_month + as_day
+def counted(pieces, day):
+    """How often the pieces of a range count a day, by itself or in its month."""
+    starts_on = {"day": day, "month": day.replace(day=1)}
+    return sum(piece.first <= starts_on[piece.grain] <= piece.last for piece in pieces)
 
 
 @st.composite
@@ -39,28 +38,57 @@ def ranges(draw):
 @example((date(2026, 2, 1), date(2026, 2, 28)))
 @example((date(2024, 2, 1), date(2024, 2, 28)))
 @example((date(2026, 1, 31), date(2026, 3, 1)))
-def test_pieces_of_a_range_cover_each_of_its_days_once(bounds):
-    pieces = Pieces.of(*bounds)
-    assert {1} == {covers(pieces, day) for day in days(*bounds)}
+def test_pieces_of_a_range_count_each_of_its_days_once(bounds):
+    pieces = cut(*bounds)
+    assert {1} == {counted(pieces, day) for day in days(*bounds)}
 
 
 @given(ranges())
-def test_pieces_of_a_range_hold_no_month_that_is_not_whole(bounds):
+def test_pieces_of_a_range_count_no_day_beyond_it(bounds):
     first, last = bounds
-    pieces = Pieces.of(first, last)
     before = [first - timedelta(days=1)] if first > date.min else []
     after = [last + timedelta(days=1)] if last < date.max else []
-    assert [] == [day for day in before + after if pieces.months_from <= day.replace(day=1) < pieces.months_until]
+    assert [0] * len(before + after) == [counted(cut(first, last), day) for day in before + after]
+
+
+@given(ranges())
+def test_pieces_of_a_range_and_of_all_after_it_count_each_day_once(bounds):
+    first, last = bounds
+    later = cut(last + timedelta(days=1), date.max) if last < date.max else []
+    beyond = {min(last, date.max - timedelta(days=n)) + timedelta(days=n) for n in (1, 31, 400)}
+    assert {1} == {counted([*cut(first, last), *later], day) for day in {first, last, date.max, *beyond}}
 
 
 @pytest.mark.parametrize("day", [date.min, date(1, 1, 31), DAY, date(9999, 12, 1), date(9999, 12, 30), date.max])
-def test_pieces_of_all_time_cover_each_day_once(day):
-    assert 1 == covers(Pieces.of(date.min, date.max), day)
+def test_pieces_of_all_time_are_one_and_count_each_day_once(day):
+    pieces = cut(date.min, date.max)
+    assert [Piece("month", date.min, date.max)] == pieces
+    assert 1 == counted(pieces, day)
 
 
-def test_pieces_of_a_long_range_leave_few_single_days():
-    pieces = Pieces.of(date(2016, 1, 20), date(2026, 11, 23))
-    assert Pieces(date(2016, 2, 1), date(2026, 11, 1), date(2016, 2, 1), date(2026, 11, 1)) == pieces
+@pytest.mark.parametrize(
+    ("bounds", "pieces"),
+    [
+        ((DAY, DAY), [("day", DAY, DAY)]),
+        ((NOVEMBER, date(2026, 11, 30)), [("month", NOVEMBER, date(2026, 11, 30))]),
+        ((NOVEMBER, DAY), [("day", NOVEMBER, DAY)]),
+        ((DAY, date(2026, 11, 30)), [("day", DAY, date(2026, 11, 30))]),
+        (
+            (date(2026, 1, 31), date(2026, 2, 1)),
+            [("day", date(2026, 1, 31), date(2026, 1, 31)), ("day", date(2026, 2, 1), date(2026, 2, 1))],
+        ),
+        (
+            (date(2016, 1, 20), DAY),
+            [
+                ("day", date(2016, 1, 20), date(2016, 1, 31)),
+                ("month", date(2016, 2, 1), date(2026, 10, 31)),
+                ("day", NOVEMBER, DAY),
+            ],
+        ),
+    ],
+)
+def test_pieces_of_a_range_are_its_months_and_the_days_around_them(bounds, pieces):
+    assert pieces == cut(*bounds)
 
 
 def test_fold_of_a_recorded_entry_adds_to_its_day_and_month():

@@ -1,0 +1,161 @@
+"""The schema: made once however many make it, refused where it is missing, ready to be sharded by journal."""
+
+import asyncio
+from importlib.resources import files
+
+import asyncpg
+import pytest
+
+import eventstore
+import projections
+from eventstore.database import connect, open_database
+from eventstore.embedded import embedded_postgres
+from eventstore.errors import SchemaOutdated
+from eventstore.migrate import migrate, migrations, missing_migrations, require_migrated
+from projections.schema import create_read_models
+from service import READ_MODELS, migrate_database, open_app
+from tests.contract.books import opened, recorded
+
+STATEMENTS = {
+    f"{package.__name__}/{file.name}": file.read_text("utf-8")
+    for package in (eventstore, projections)
+    for file in (files(package) / "sql").iterdir()
+    if file.name.endswith(".sql") and not (file.name.startswith("create_") and file.name != "create_checkpoints.sql")
+}
+ALL_MADE = [*migrations(), *(model.name for model in READ_MODELS)]
+
+# What has no journal in its key, and why.
+WITHOUT_JOURNAL = {
+    "gagyebu_migrations_pkey": "of the database, not of a journal",
+    "read_models_pkey": "of the code, not of a journal",
+    "members_by_user": "finds the books of a user",
+    "denylist_by_expiry": "finds what has expired",
+}
+
+
+async def schema_of(connection):
+    """Every table, column, index, function and trigger, in words."""
+    return await connection.fetch(
+        "SELECT table_schema || '.' || table_name || '.' || column_name, data_type FROM information_schema.columns"
+        " WHERE table_schema IN ('eventstore', 'readmodels')"
+        " UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname IN ('eventstore', 'readmodels')"
+        " UNION ALL SELECT proname, prosrc FROM pg_proc WHERE pronamespace::regnamespace::text IN"
+        " ('eventstore', 'readmodels') UNION ALL SELECT tgname, tgrelid::regclass::text FROM pg_trigger ORDER BY 1, 2"
+    )
+
+
+async def test_migrations_from_empty_by_many_at_once_are_made_once(empty_dsn, dsn):
+    done = await asyncio.gather(*(migrate_database(empty_dsn) for _ in range(8)))
+    assert sorted([[]] * 7 + [ALL_MADE]) == sorted(done)
+    made, template = await asyncpg.connect(empty_dsn), await asyncpg.connect(dsn)
+    assert await schema_of(template) == await schema_of(made)
+    await asyncio.gather(made.close(), template.close())
+
+
+async def test_migrations_applied_twice_do_nothing(dsn, store, metadata, owner):
+    book = await opened(store, metadata)
+    await recorded(store, metadata, book)
+    schema = await schema_of(owner)
+    events = await owner.fetch("SELECT * FROM eventstore.events")
+    assert [] == await migrate_database(dsn)
+    assert schema == await schema_of(owner)
+    assert events == await owner.fetch("SELECT * FROM eventstore.events")
+
+
+async def test_migrations_are_numbered_without_gaps():
+    assert [f"{number:04}" for number in range(1, len(migrations()) + 1)] == [name[:4] for name in migrations()]
+
+
+async def test_migrations_interrupted_leave_nothing_half_made(empty_dsn):
+    connection = await asyncpg.connect(empty_dsn)
+    transaction = connection.transaction()
+    await transaction.start()
+    await migrate(connection)
+    await connection.close()  # as a killed process would
+    assert ALL_MADE == await migrate_database(empty_dsn)
+
+
+async def test_database_without_migrations_is_refused(empty_dsn, settings):
+    async with open_database(empty_dsn, 1) as database, database.transaction() as transaction:
+        with pytest.raises(SchemaOutdated) as caught:
+            await require_migrated(transaction)
+    assert list(migrations()) == caught.value.missing
+    assert "gagyebu migrate" in str(caught.value)
+    with pytest.raises(SchemaOutdated):
+        async with open_app(settings, empty_dsn):
+            pass
+
+
+async def test_server_that_was_never_migrated_is_refused(tmp_path, settings):
+    async with embedded_postgres(tmp_path / "another", {"fsync": "off"}) as dsn:
+        with pytest.raises(SchemaOutdated):
+            async with open_app(settings, dsn):
+                pass
+        assert ALL_MADE == await migrate_database(dsn)
+        async with open_app(settings, dsn):
+            pass
+
+
+async def test_database_with_a_migration_missing_is_refused(owner, service):
+    await require_migrated(service)
+    await owner.execute("DELETE FROM gagyebu_migrations WHERE name = $1", list(migrations())[-1])
+    with pytest.raises(SchemaOutdated) as caught:
+        await require_migrated(service)
+    assert list(migrations())[-1:] == caught.value.missing == await missing_migrations(service)
+
+
+async def test_read_model_of_a_new_version_is_made_anew_and_the_others_stay(owner, store, engine, metadata):
+    book = await opened(store, metadata)
+    await recorded(store, metadata, book)
+    await engine.catch_up([book.id])
+    await owner.execute("UPDATE readmodels.read_models SET version = 0 WHERE name = 'totals'")
+    async with owner.transaction():
+        assert ["totals"] == await create_read_models(owner, READ_MODELS)
+    counts = "SELECT (SELECT count(*) FROM readmodels.totals), (SELECT count(*) FROM readmodels.entries)"
+    assert (0, 1) == tuple(await owner.fetchrow(counts))
+    await engine.catch_up([book.id])
+    assert (2, 1) == tuple(await owner.fetchrow(counts))
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_statement_prepares_under_the_services_role(service, name):
+    await service.prepare(STATEMENTS[name])
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_statement_says_what_it_is_and_what_it_takes(name):
+    comment = "".join(line for line in STATEMENTS[name].splitlines() if line.startswith("--"))
+    assert STATEMENTS[name].startswith("-- ")
+    assert ("$1" in STATEMENTS[name]) == ("$1" in comment)
+
+
+async def test_every_key_begins_with_the_journal(owner):
+    indexes = await owner.fetch(
+        "SELECT i.indexrelid::regclass::text AS name, i.indisunique, a.attname AS first"
+        " FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid"
+        " JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]"
+        " WHERE c.relnamespace::regnamespace::text NOT LIKE ALL (ARRAY['pg_%', 'information_schema'])"
+    )
+    without = {row["name"].rpartition(".")[2] for row in indexes if row["first"] != "journal_id"}
+    assert WITHOUT_JOURNAL.keys() == without
+    unique = {row["name"].rpartition(".")[2] for row in indexes if row["indisunique"]}
+    assert {"gagyebu_migrations_pkey", "read_models_pkey"} == without & unique
+
+
+async def test_no_table_has_a_sequence_an_identity_or_a_foreign_key(owner):
+    schemas = "('eventstore', 'readmodels', 'public')"
+    assert [] == await owner.fetch(f"SELECT * FROM pg_sequences WHERE schemaname IN {schemas}")
+    assert [] == await owner.fetch(
+        f"SELECT * FROM information_schema.columns WHERE table_schema IN {schemas} AND is_identity = 'YES'"
+    )
+    assert [] == await owner.fetch("SELECT conname FROM pg_constraint WHERE contype = 'f'")
+
+
+async def test_schema_needs_no_extension(owner):
+    assert ["plpgsql"] == [row["extname"] for row in await owner.fetch("SELECT extname FROM pg_extension")]
+
+
+async def test_service_sees_the_schemas_in_their_order(dsn):
+    connection = await connect(dsn)
+    assert "readmodels, eventstore, public" == await connection.fetchval("SHOW search_path")
+    await connection.close()

@@ -1,0 +1,145 @@
+"""What was stored once is read for ever: topics never change, and every form of an event still loads."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import orjson
+import pytest
+from eventsourcing.utils import resolve_topic
+
+from auth.session import Session
+from auth.user import User
+from eventstore.codec import canonical
+from ledger.book import Book, Category
+from ledger.entry import Entry, Posting
+from projections import entries, sessions
+from projections.books import Books
+from projections.totals import Sums, fold
+from tests.contract.golden import TOPICS, aggregate_classes, event_classes, lines, load
+from tests.given import an_id
+
+ROOT = Path(__file__).parents[2]
+USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
+
+LIST_TOPICS = """
+import auth.session, auth.user, ledger.book, ledger.entry
+from eventsourcing.utils import get_topic, resolve_topic
+from tests.contract.golden import aggregate_classes, event_classes
+for cls in aggregate_classes() | event_classes():
+    assert resolve_topic(cls.TOPIC) is cls, cls
+    assert get_topic(cls) == cls.TOPIC, cls
+    print(cls.TOPIC)
+"""
+
+
+def test_topics_in_a_fresh_process_are_those_of_the_golden_file():
+    ran = subprocess.run([sys.executable, "-c", LIST_TOPICS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "" == ran.stderr
+    assert TOPICS.read_text().splitlines() == sorted(ran.stdout.splitlines())
+
+
+def test_topics_are_told_apart():
+    topics = [cls.TOPIC for cls in aggregate_classes() | event_classes()]
+    assert len(topics) == len(set(topics))
+
+
+def test_topic_of_a_first_event_names_its_aggregate():
+    for line in lines():
+        told = load(line)
+        if told.version == 1:
+            assert resolve_topic(told.event.originator_topic) in aggregate_classes()
+
+
+def test_every_event_class_has_a_golden_line():
+    loaded = {type(load(line).event) for line in lines()}
+    missing = event_classes() - loaded
+    assert set() == missing, "tell it in tests/contract/golden/__main__.py, and run python -m tests.contract.golden"
+
+
+@pytest.mark.parametrize("line", lines(), ids=lambda line: orjson.loads(line)["topic"])
+def test_golden_line_is_canonical_and_loads_as_its_class(line):
+    told = orjson.loads(line)
+    assert canonical(told) == line
+    recorded = load(line)
+    assert told["topic"] == type(recorded.event).TOPIC
+    assert (USER, "golden", told["position"]) == (recorded.actor, recorded.request_id, recorded.position)
+    assert all(
+        getattr(recorded.event, name) is not None or told["state"][name] is None
+        for name in told["state"].keys() & vars(recorded.event)
+    )
+
+
+def replayed(stream_id):
+    aggregate = None
+    for line in lines():
+        recorded = load(line)
+        if recorded.stream_id == stream_id:
+            aggregate = recorded.event.mutate(aggregate)
+    return aggregate
+
+
+def test_golden_book_is_replayed():
+    book = replayed(BOOK)
+    assert Book is type(book)
+    assert ("House", "우리 집", "KRW", 10_000, False) == (
+        book.name,
+        book.description,
+        book.currency,
+        book.opening_balance_minor,
+        book.deleted,
+    )
+    food, gifts = Category(FOOD, "expense", "식비"), Category(GIFTS, "income", "Gifts")
+    assert {FOOD: food, GIFTS: gifts} == book.categories
+    assert {USER: "owner"} == book.members
+
+
+def test_golden_entry_is_replayed():
+    entry = replayed(ENTRY)
+    assert Entry is type(entry)
+    posting = Posting(9_000, None, "income", date(2026, 11, 22))
+    assert (posting, "저녁", [], an_id(8), False, 4) == (
+        entry.posting,
+        entry.memo,
+        entry.tags,
+        entry.copied_from,
+        entry.deleted,
+        entry.version,
+    )
+
+
+def test_golden_user_session_and_claim_are_replayed():
+    user, session, claim = replayed(USER), replayed(SESSION), replayed(CLAIM)
+    assert User is type(user)
+    assert ("kim@example.com", "김", date(1990, 2, 28), "+821012345678", "$argon2id$two") == (
+        user.email,
+        user.name,
+        user.birth_date,
+        user.phone_number,
+        user.password_hash,
+    )
+    assert Session is type(session)
+    assert ("Firefox", "192.0.2.2", True, 1) == (
+        session.user_agent,
+        session.ip,
+        session.ended,
+        len(session.spent_hashes),
+    )
+    assert USER == claim.user_id
+
+
+def test_golden_events_are_folded_into_every_read_model():
+    events = [load(line) for line in lines()]
+    books, entry_rows, session_rows = Books(), {}, {}
+    books.fold(events)
+    entries.fold(entry_rows, events)
+    sessions.fold(session_rows, events)
+
+    book, entry = books.books[BOOK], entry_rows[BOOK, ENTRY]
+    assert ("House", 9_000, 0, 1) == (book.name, book.income_minor, book.expense_minor, book.entry_count)
+    assert ("저녁", 9_000, USER) == (entry.memo, entry.amount_minor, entry.created_by)
+    assert datetime(2026, 11, 23, 1, 2, 12, 456789, tzinfo=UTC) == entry.created_at
+    assert session_rows[SESSION].ended
+    live = {key[1:3]: sums for key, sums in fold(events).items() if sums != Sums()}
+    assert {("day", date(2026, 11, 22)): Sums(9_000, 0, 1), ("month", date(2026, 11, 1)): Sums(9_000, 0, 1)} == live

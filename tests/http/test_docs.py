@@ -1,0 +1,101 @@
+"""The documents name what exists, all of it, and nothing else."""
+
+import configparser
+import dataclasses
+import re
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from eventstore.embedded import default_data_dir
+from ledger.problems import problem_pages
+from service import STATUSES, Settings, add_routes
+
+ROOT = Path(__file__).parents[2]
+
+
+def rows(document):
+    """The rows of all tables of a document, as lists of cells without code marks; heads are left out."""
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def plain(cell):
+    return cell.replace("`", "")
+
+
+def unique(pairs):
+    """A dict of pairs none of which may come twice."""
+    made = dict(pairs)
+    assert len(made) == len(pairs)
+    return made
+
+
+def test_every_route_is_in_the_document_and_no_other():
+    app = web.Application()
+    add_routes(app)
+    routes = {f"{route.method} {route.resource.canonical}" for route in app.router.routes() if route.method != "HEAD"}
+    written = [plain(row[0]) for row in rows("http.md") if re.match(r"`[A-Z]+ /", row[0])]
+
+    assert sorted(written) == sorted(routes)
+
+
+def test_every_problem_is_in_the_document_with_its_status_and_no_other():
+    written = unique([(plain(slug), int(status)) for slug, status, _ in rows("problems.md")])
+
+    assert written == {slug: status for slug, (status, _) in problem_pages(STATUSES).items()}
+
+
+def test_every_setting_is_in_the_document_with_its_default_and_no_other(monkeypatch):
+    for name in ("HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    written = unique([(plain(name), plain(default)) for name, default, _ in rows("settings.md")])
+    fields = {f"GAGYEBU_{field.name.upper()}": field for field in dataclasses.fields(Settings)}
+
+    assert written.keys() == fields.keys()
+    assert written.pop("GAGYEBU_DATA_DIR") == "~/.local/share/gagyebu, as root /var/lib/gagyebu"
+    assert default_data_dir() in {Path("/var/lib/gagyebu"), Path.home() / ".local/share/gagyebu"}
+    for name, default in written.items():
+        actual = fields[name].default
+        assert default == ("–" if actual in {"", ()} else str(actual).lower() if actual is True else str(actual)), name
+
+
+def test_every_setting_is_read_from_the_environment(monkeypatch):
+    values = {}
+    for field in dataclasses.fields(Settings):
+        default = getattr(Settings(), field.name)
+        plain_value = "false" if default is True else "7" if isinstance(default, int) else "/else"
+        values[field.name] = {"time_zone": "UTC", "log_level": "debug"}.get(field.name, plain_value)
+        monkeypatch.setenv(f"GAGYEBU_{field.name.upper()}", values[field.name])
+    settings = Settings.from_environment()
+
+    for name in values:
+        assert getattr(settings, name) in {False, 7, "/else", Path("/else"), ("/else",), "UTC", "debug"}, name
+
+
+@pytest.fixture
+def required():
+    """What setup.cfg requires, at run time and for each kind of work on the code."""
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    lists = [parser["options"]["install_requires"], *parser["options.extras_require"].values()]
+    words = {re.match(r"[\w-]+", line.strip())[0] for text in lists for line in text.splitlines() if line.strip()}
+    return words - {"gagyebu"}
+
+
+def test_every_dependency_is_in_the_document_with_its_licence_and_no_other(required):
+    written = unique([(plain(name), licence.rstrip(" |")) for name, _, licence in rows("dependencies.md")])
+
+    assert written.keys() == required
+    for name, licence in written.items():
+        about = metadata.metadata(name)
+        assert licence == (about["License-Expression"] or about["License"]), name
+
+
+def test_links_between_documents_lead_somewhere():
+    for document in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
+            assert (document.parent / target).exists(), (document.name, target)

@@ -1,0 +1,138 @@
+"""What the service writes about itself: JSON lines that tell what happened, and nothing of whom."""
+
+import asyncio
+import os
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+import orjson
+import pytest
+
+from tests.conftest import MASTER_KEY
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "email": "mina.geheim@example.com",
+    "password": "korrekt-Pferd-77",
+    "name": "김미나리",
+    "memo": "병원 진료비",
+    "tag": "비밀태그",
+    "book": "우리집비밀",
+    "search": "찾는말",
+}
+
+
+@pytest.fixture
+def process(dsn, tmp_path):
+    """Run the service as a process; yields its address, and leaves its log behind."""
+
+    @asynccontextmanager
+    async def run(log, **settings):
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("GAGYEBU_")},
+            "GAGYEBU_DATABASE_URL": dsn,
+            "GAGYEBU_MASTER_KEY": MASTER_KEY.text,
+            "GAGYEBU_PORT": "0",
+            **settings,
+        }
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "service", "serve"),
+                cwd=ROOT,
+                env=environment,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=stderr,
+            )
+        try:
+            ready = (await process.stdout.readline()).decode()
+            assert ready.startswith("ready on http://127.0.0.1:"), log.read_text("utf-8")
+            yield ready.removeprefix("ready on ").strip()
+        finally:
+            process.terminate()
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+
+    return run
+
+
+async def live_a_little(address, dsn):
+    """Send requests that hold every kind of personal text and secret; return the secrets met on the way."""
+    credentials = {"email": SECRETS["email"], "password": SECRETS["password"]}
+    async with aiohttp.ClientSession(address) as client:
+
+        async def ask(method, path, status, **options):
+            async with client.request(method, path, **options) as answer:
+                assert answer.status == status, await answer.text()
+                return orjson.loads(await answer.read() or b"{}")
+
+        await ask("POST", "/users/signup", 201, json={**credentials, "name": SECRETS["name"]})
+        await ask("POST", "/users/signup", 409, json=credentials)
+        await ask("POST", "/users/signin", 401, json={**credentials, "password": f"{SECRETS['password']}x"})
+        tokens = await ask("POST", "/users/signin", 200, json=credentials)
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        tokens |= {"rotated": (await ask("POST", "/users/token", 200, json=tokens_body(tokens)))["refresh_token"]}
+        book = await ask("POST", "/books", 201, json={"name": SECRETS["book"]})
+        entries = f"/books/{book['id']}/entries"
+        entry = {"kind": "expense", "amount": 1, "memo": SECRETS["memo"], "tags": [SECRETS["tag"]]}
+        await ask("POST", entries, 201, json=entry, headers={"X-Request-Id": "req-entry"})
+        await ask("POST", entries, 422, json={**entry, SECRETS["search"]: 1})
+        await ask("GET", entries, 200, params={"q": SECRETS["search"]})
+        await ask("GET", f"/{SECRETS['search']}", 404)
+        owner = await asyncpg.connect(dsn)
+        await owner.execute("DROP TABLE readmodels.entries CASCADE")
+        await owner.close()
+        await ask("GET", entries, 500, params={"q": SECRETS["search"]}, headers={"X-Request-Id": "req-500"})
+        await ask("POST", "/users/signout", 204)
+    return [*SECRETS.values(), *(value for value in tokens.values() if isinstance(value, str) and value != "Bearer")]
+
+
+def tokens_body(tokens):
+    return {"refresh_token": tokens["refresh_token"]}
+
+
+async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(process, dsn, tmp_path):
+    log = tmp_path / "stderr"
+    async with process(log) as address:
+        secrets = await live_a_little(address, dsn)
+
+    text = log.read_text("utf-8")
+    lines = [orjson.loads(line) for line in text.splitlines()]
+    requests = {line["request_id"]: line for line in lines if line["event"] == "request"}
+    expected = {"event": "request", "method": "POST", "route": "/books/{book}/entries", "status": 201, "level": "info"}
+    assert expected.items() <= requests["req-entry"].items()
+    assert requests["req-entry"]["ms"] > 0
+    assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+    (unexpected,) = [line for line in lines if line["event"] == "unexpected error"]
+    assert unexpected["request_id"] == "req-500"
+    assert "UndefinedTableError" in unexpected["exception"]
+    assert [secret for secret in secrets if secret in text or orjson.dumps(secret).decode()[1:-1] in text] == []
+
+
+async def test_log_level_leaves_out_what_is_below_it(process, tmp_path):
+    log = tmp_path / "stderr"
+    async with (
+        process(log, GAGYEBU_LOG_LEVEL="warning") as address,
+        aiohttp.ClientSession(address) as client,
+        client.get("/livez") as answer,
+    ):
+        assert answer.status == 200
+
+    assert log.read_bytes() == b""
+
+
+async def test_log_is_json_and_quotes_nothing_also_where_a_request_cannot_be_read(process, tmp_path):
+    log = tmp_path / "stderr"
+    json = b"Content-Type: application/json\r\n"
+    async with process(log) as address:
+        port = int(address.rsplit(":", 1)[1])
+        for head in (b"Content-Length: x", json + b"Content-Encoding: gzip\r\nContent-Length: 10"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST /users/signin HTTP/1.1\r\nHost: x\r\nX: geheim\r\n" + head + b"\r\n\r\n{'geheim'}")
+            assert b" 400 " in await reader.readline()
+            writer.close()
+
+    lines = [orjson.loads(line) for line in log.read_bytes().splitlines()]
+    assert "aiohttp.server" in {line.get("library") for line in lines}
+    assert "geheim" not in log.read_text("utf-8")
