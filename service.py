@@ -177,7 +177,7 @@ async def show_problem(request: web.Request) -> web.Response:
 @asynccontextmanager
 async def running(run: Callable[[str], Awaitable[None]], dsn: str) -> AsyncIterator[None]:
     """Run something in the background for as long as the context lasts."""
-    task = asyncio.create_task(_never_silent(run(dsn)))
+    task = asyncio.create_task(_never_silent(run, dsn))
     try:
         yield
     finally:
@@ -186,9 +186,9 @@ async def running(run: Callable[[str], Awaitable[None]], dsn: str) -> AsyncItera
             await task
 
 
-async def _never_silent(work: Awaitable[None]) -> None:
+async def _never_silent(run: Callable[[str], Awaitable[None]], dsn: str) -> None:
     try:
-        await work
+        await run(dsn)
     except Exception:
         _log.exception("a background task ended")
         raise

@@ -289,7 +289,16 @@ async def _append_entry(ledger: Ledger, metadata: Metadata, book: Book, entry: E
     if entry.unrecorded_events():
         guard = Guard(book.id, book.id, book.version)
         await ledger.store.append(metadata, [Change(book.id, entry)], [guard])
+    else:  # with nothing to append there is no guard either, and the cached book may be an old one
+        await _require_current(ledger, book)
     return Placed(book, entry)
+
+
+async def _require_current(ledger: Ledger, book: Book) -> None:
+    """Raises: Conflict where the book has moved on since it was cached."""
+    stored = await _load_book(ledger, book.id)
+    if stored.version != book.version:
+        raise Conflict(book.id, stored.version)
 
 
 async def _load_book(ledger: Ledger, book_id: UUID) -> Book:

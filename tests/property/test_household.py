@@ -33,7 +33,7 @@ from tests.property.model import Call, Json, Seen, World
 USERS = 3
 RACERS_MAX = 5
 PROFILE = settings(
-    max_examples=18,
+    max_examples=15,
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
@@ -477,3 +477,25 @@ def _verdict(world: World, call: Call, body: Json) -> Any:
 def test_any_interleaving_of_clients_leaves_what_the_answers_say(server, tmp_path):
     with opened_household(server, tmp_path) as household:
         run_state_machine_as_test(lambda: Machine(household), settings=PROFILE)
+
+
+def test_an_edit_that_changes_nothing_is_refused_in_a_book_that_another_worker_deleted(server, tmp_path):
+    with opened_household(server, tmp_path) as household:
+        user = min(household.tokens)
+        here, there = next(household.workers), next(household.workers)
+
+        async def ask(
+            worker: TestClient[Any, Any], method: str, path: str, body: Json | None = None
+        ) -> tuple[int, Json]:
+            household.workers = itertools.repeat(worker)
+            return (await household.request(user, method, path, json=body))[:2]
+
+        async def play() -> int:
+            _, book = await ask(here, "POST", "/books", {"name": "집"})
+            path = f"/books/{book['id']}"
+            entry = {"kind": "income", "amount": "1", "occurred_on": "2024-03-01"}
+            _, entry = await ask(here, "POST", f"{path}/entries", entry)
+            await ask(there, "DELETE", path)
+            return (await ask(here, "PATCH", f"{path}/entries/{entry['id']}", {}))[0]
+
+        assert 409 == household.runner.run(play())
