@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from auth.middleware import REQUEST_ID
 

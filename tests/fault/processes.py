@@ -22,6 +22,27 @@ Answer = tuple[int, Any]
 """Status, and the JSON body or None."""
 
 
+def runs(process: psutil.Process) -> bool:
+    """A zombie does not run, nor does what is gone."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def name_of(process: psutil.Process) -> str | None:
+    try:
+        return str(process.name())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def servers_in(folder: Path) -> list[psutil.Process]:
+    """The PostgreSQL processes that work below a folder."""
+    named = (process for process in psutil.process_iter(["name", "cwd"]) if process.info["name"] == "postgres")
+    return [process for process in named if str(process.info["cwd"]).startswith(str(folder)) and runs(process)]
+
+
 def environment(settings: Mapping[str, Any]) -> dict[str, str]:
     """This process's environment without any setting of the service but these."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GAGYEBU_")}
@@ -48,7 +69,13 @@ class Service:
         return [parent, *parent.children(recursive=True)]
 
     def postmaster(self) -> psutil.Process:
-        return next(child for child in psutil.Process(self.process.pid).children() if child.name() == "postgres")
+        return next(child for child in self._children() if name_of(child) == "postgres")
+
+    def workers(self) -> list[psutil.Process]:
+        return [child for child in self._children() if name_of(child) not in {"postgres", None}]
+
+    def _children(self) -> list[psutil.Process]:
+        return list(filter(runs, psutil.Process(self.process.pid).children()))
 
     async def kill(self) -> None:
         self.process.kill()

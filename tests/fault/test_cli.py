@@ -17,6 +17,7 @@ from tests.fault.processes import (
     run_cli,
     running_command,
     running_service,
+    runs,
     sign_up_and_in,
     terminated,
 )
@@ -148,19 +149,10 @@ async def test_two_workers_answer_on_the_printed_port_and_nothing_stays_after_si
 async def test_a_worker_that_is_killed_is_replaced(tmp_path, dsn):
     settings = {"database_url": dsn, "master_key": MASTER_KEY.text}
     async with running_service(tmp_path, "--workers", "2", **settings) as service:
-        killed = workers_of(service)[0]
+        killed = service.workers()[0]
         killed.kill()
-        await until(lambda: len(workers_of(service)) == 2 and killed not in workers_of(service))
+        await until(lambda: len(service.workers()) == 2 and killed not in service.workers())
         await until(lambda: all_workers_serve(service))
-
-
-def workers_of(service):
-    children = psutil.Process(service.process.pid).children()
-    return [child for child in children if child.name() != "postgres" and runs(child)]
-
-
-def runs(process):
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 async def all_workers_serve(service):
@@ -172,7 +164,7 @@ async def all_workers_serve(service):
             await connection.drain()
         return all(
             any(found.status == psutil.CONN_ESTABLISHED and found.laddr.port == port_of(service.url) for found in inet)
-            for inet in (worker.net_connections("inet") for worker in workers_of(service))
+            for inet in (worker.net_connections("inet") for worker in service.workers())
         )
     finally:
         for connection in connections:
@@ -192,7 +184,7 @@ def port_of(url):
 async def test_workers_end_with_a_supervisor_that_is_killed(tmp_path, dsn):
     settings = {"database_url": dsn, "master_key": MASTER_KEY.text}
     async with running_service(tmp_path, "--workers", "2", **settings) as service:
-        workers = workers_of(service)
+        workers = service.workers()
         assert 2 == len(workers)
         await service.kill()
         await until(lambda: not any(map(runs, workers)))

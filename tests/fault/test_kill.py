@@ -8,10 +8,9 @@ from uuid import uuid4
 
 import aiohttp
 import asyncpg
-import psutil
 
 from eventstore.embedded import embedded_postgres
-from tests.fault.processes import an_entry, ask, open_book, running_service, sign_up_and_in
+from tests.fault.processes import an_entry, ask, open_book, running_service, servers_in, sign_up_and_in
 from tests.fault.until import until
 
 ROUNDS = 5
@@ -120,12 +119,3 @@ async def check_journals(data_dir):
         )
         await connection.close()
     assert ([], []) == (gaps, broken)
-
-
-def servers_in(folder):
-    """PostgreSQL processes that work below a folder."""
-    found = []
-    for process in psutil.process_iter(["name", "cwd"]):
-        if process.info["name"] == "postgres" and str(process.info["cwd"]).startswith(str(folder)):
-            found += [process] if process.status() != psutil.STATUS_ZOMBIE else []
-    return found
