@@ -414,7 +414,6 @@ async def project(settings: Settings) -> None:
 def configure_logging(level: str) -> None:
     """One line per event on stderr: for people in a terminal, JSON otherwise."""
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper("iso", utc=True),
     ]

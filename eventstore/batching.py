@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from eventstore.errors import StoreUnavailable
@@ -16,11 +16,17 @@ BATCH_SIZE_MAX = 512
 class Batcher(Generic[Item, Outcome]):
     """Sends items one batch at a time; each caller gets the outcome of its own item.
 
-    An outcome that is an exception is raised to its caller alone; a send that fails is raised to all of its batch.
+    `choose` tells which of the items that wait may travel together, at least the first; the rest wait for the next
+    batch. An outcome that is an exception is raised to its caller alone; a send that fails, to all of its batch.
     """
 
-    def __init__(self, send: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]]) -> None:
+    def __init__(
+        self,
+        send: Callable[[Sequence[Item]], Awaitable[Sequence[Outcome | Exception]]],
+        choose: Callable[[Iterable[Item]], Iterable[bool]],
+    ) -> None:
         self._send = send
+        self._choose = choose
         self._waiting: deque[tuple[Item, asyncio.Future[Outcome]]] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._closed = False
@@ -43,9 +49,14 @@ class Batcher(Generic[Item, Outcome]):
 
     async def _send_all(self) -> None:
         while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_SIZE_MAX))]
-            await self._send_batch(batch)
+            await self._send_batch(self._next_batch())
         self._sender = None
+
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Outcome]]]:
+        first = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_SIZE_MAX))]
+        chosen = list(self._choose(item for item, _ in first))
+        self._waiting.extendleft(reversed([waiting for waiting, fits in zip(first, chosen, strict=True) if not fits]))
+        return [waiting for waiting, fits in zip(first, chosen, strict=True) if fits]
 
     async def _send_batch(self, batch: list[tuple[Item, asyncio.Future[Outcome]]]) -> None:
         try:

@@ -56,10 +56,31 @@ class Appended(NamedTuple):
 
 @dataclass(slots=True)
 class _Command:
+    """What one append asks for: events, and the versions of streams that they rely on."""
+
+    checks: list[Guard]
     events: list[EncodedEvent] = field(default_factory=list)
-    guards: Sequence[Guard] = ()
+    written: set[UUID] = field(default_factory=set)
     new_journals: list[_NewJournal] = field(default_factory=list)
     new_keys: dict[UUID, AESGCM] = field(default_factory=dict)
+
+    def write(self, event: EncodedEvent) -> None:
+        if event.stream_id not in self.written:
+            self.written.add(event.stream_id)
+            self.checks.append(Guard(event.journal_id, event.stream_id, event.version - 1))
+        self.events.append(event)
+
+
+def _independent(commands: Iterable[_Command]) -> list[bool]:
+    """Tell which commands may travel together: none touches a stream that an earlier one writes."""
+    written: set[UUID] = set()
+    chosen = []
+    for command in commands:
+        fits = not any(check.stream_id in written for check in command.checks)
+        if fits:
+            written |= command.written
+        chosen.append(fits)
+    return chosen
 
 
 class EventStore:
@@ -68,17 +89,18 @@ class EventStore:
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
         self._keyring = keyring
-        self._batcher: Batcher[_Command, Appended] = Batcher(self._append_batch)
+        self._batcher: Batcher[_Command, Appended] = Batcher(self._append_batch, _independent)
 
     async def append(self, metadata: Metadata, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> Appended:
         """Record the pending events of some aggregates, all or none; one round trip, shared with other commands.
 
         Raises: Conflict where a stream or a guard moved on, with nothing recorded; StoreUnavailable.
         """
-        command = _Command(guards=guards)
+        command = _Command(checks=list(guards))
         for journal_id, aggregate in changes:
             key = await self._key_for(command, journal_id, aggregate)
-            command.events += [encode(event, journal_id, metadata, key) for event in aggregate.unrecorded_events()]
+            for event in aggregate.unrecorded_events():
+                command.write(encode(event, journal_id, metadata, key))
         if not command.events:
             raise ValueError("a command without events has nothing to append")
         appended = await self._batcher.submit(command)
@@ -138,10 +160,10 @@ class EventStore:
 def _columns(commands: Sequence[_Command]) -> Iterator[Sequence[Any]]:
     """Turn commands into the arrays that append_events takes; a command is known by its place in the batch."""
     events = [(number, *event) for number, command in enumerate(commands) for event in command.events]
-    guards = [(number, *guard) for number, command in enumerate(commands) for guard in command.guards]
+    checks = [(number, *check) for number, command in enumerate(commands) for check in command.checks]
     journals = [(number, *journal) for number, command in enumerate(commands) for journal in command.new_journals]
     yield from zip(*events, strict=True)
-    yield from zip(*guards, strict=True) if guards else ((),) * 4
+    yield from zip(*checks, strict=True)
     yield from zip(*journals, strict=True) if journals else ((),) * 4
 
 

@@ -1,9 +1,9 @@
 -- append_events: many commands, one round trip, one commit.
 --
--- A command is a set of new events plus guards ("stream is still at version v"). A command whose expected
--- versions or guards do not hold is answered with the stream in conflict and leaves no trace; its neighbours pass.
--- So is a command whose journal does not exist, and one that needs a stream which an earlier command of the same call
--- writes.
+-- A command is a set of new events plus what they rely on: "stream is still at version v", for each stream that the
+-- command writes or only guards. A command whose checks do not hold is answered with the stream in conflict and leaves
+-- no trace; its neighbours pass. The commands of one call are independent: none touches a stream that another writes
+-- (the store sends those one call later; two that write one stream would break its unique versions, and fail as one).
 --
 -- Why it is safe: the heads of all journals concerned are locked before anything is checked, so within a journal
 -- appends are serial: positions have no gaps, become visible in order, and a guard is exact. Locks are taken in
@@ -13,7 +13,7 @@
 CREATE FUNCTION eventstore.append_events(
     event_commands int[], event_journals uuid[], event_streams uuid[], event_versions int[],
     event_topics text[], event_states bytea[],
-    guard_commands int[], guard_journals uuid[], guard_streams uuid[], guard_versions int[],
+    check_commands int[], check_journals uuid[], check_streams uuid[], check_versions int[],
     new_commands int[], new_journals uuid[], new_kinds text[], new_keys bytea[]
 ) RETURNS TABLE (
     command int, "position" bigint, recorded_at timestamptz,    -- accepted: position of its last event
@@ -28,9 +28,11 @@ AS $$
 DECLARE
     recorded timestamptz;
     known uuid[];
+    heads bigint[];
     refused int[];
     refused_streams uuid[];
     refused_versions int[];
+    announced text;
 BEGIN
     IF cardinality(new_journals) > 0 THEN
         INSERT INTO journals (journal_id, kind, position, recorded_at)
@@ -40,50 +42,35 @@ BEGIN
         ON CONFLICT DO NOTHING;
     END IF;
 
-    SELECT max(h.recorded_at), array_agg(h.journal_id) INTO recorded, known
-    FROM (SELECT j.journal_id, j.recorded_at FROM journals j
-          WHERE j.journal_id = ANY (event_journals || guard_journals)
-          ORDER BY j.journal_id FOR NO KEY UPDATE) AS h;
+    SELECT max(h.recorded_at), array_agg(h.journal_id), array_agg(h.position) INTO recorded, known, heads
+    FROM (SELECT j.journal_id, j.position, j.recorded_at FROM journals j
+          WHERE j.journal_id = ANY (check_journals) ORDER BY j.journal_id FOR NO KEY UPDATE) AS h;
     recorded := greatest(clock_timestamp(), recorded);
 
-    WITH expected AS (
-        SELECT e.command, e.journal_id, e.stream_id, min(e.version) - 1 AS version, true AS writes
-        FROM unnest(event_commands, event_journals, event_streams, event_versions)
-            AS e (command, journal_id, stream_id, version)
-        GROUP BY e.command, e.journal_id, e.stream_id
-        UNION ALL
-        SELECT g.*, false FROM unnest(guard_commands, guard_journals, guard_streams, guard_versions) AS g
-    ), actual AS (
-        SELECT s.journal_id, s.stream_id,
-               (SELECT coalesce(max(e.version), 0) FROM events e
-                WHERE e.journal_id = s.journal_id AND e.stream_id = s.stream_id) AS version
-        FROM (SELECT DISTINCT x.journal_id, x.stream_id FROM expected x) AS s
-    ), checked AS (
-        SELECT x.command, x.journal_id, x.stream_id, x.writes, a.version,
-               x.version = a.version AND x.journal_id = ANY (known) AS holds
-        FROM expected x JOIN actual a USING (journal_id, stream_id)
-    ), weighed AS (
-        SELECT c.*, bool_and(c.holds) OVER (PARTITION BY c.command) AS command_holds FROM checked c
-    ), ranked AS (
-        SELECT w.*, min(w.command) FILTER (WHERE w.writes AND w.command_holds)
-                        OVER (PARTITION BY w.journal_id, w.stream_id) AS first_writer
-        FROM weighed w
-    ), conflicts AS (
-        SELECT DISTINCT ON (r.command) r.command, r.stream_id, r.version
-        FROM ranked r WHERE NOT r.holds OR r.command > r.first_writer
-        ORDER BY r.command, r.stream_id
-    )
     SELECT array_agg(c.command), array_agg(c.stream_id), array_agg(c.version)
-    INTO refused, refused_streams, refused_versions FROM conflicts c;
-    refused := coalesce(refused, '{}');
+    INTO refused, refused_streams, refused_versions
+    FROM (SELECT x.command, x.stream_id, x.journal_id, x.version AS expected,
+                 (SELECT coalesce(max(e.version), 0) FROM events e
+                  WHERE e.journal_id = x.journal_id AND e.stream_id = x.stream_id) AS version
+          FROM unnest(check_commands, check_journals, check_streams, check_versions)
+              AS x (command, journal_id, stream_id, version)) AS c
+    WHERE c.version <> c.expected OR c.journal_id <> ALL (known) OR known IS NULL;
+
+    IF refused IS NULL THEN
+        refused := '{}';
+    ELSE
+        RETURN QUERY SELECT DISTINCT ON (c.command) c.command, NULL::bigint, NULL::timestamptz, c.stream_id, c.version
+        FROM unnest(refused, refused_streams, refused_versions) AS c (command, stream_id, version)
+        ORDER BY c.command;
+    END IF;
 
     RETURN QUERY
     WITH numbered AS MATERIALIZED (
         SELECT e.command, e.journal_id, e.stream_id, e.version, e.topic, e.state,
-               j.position + row_number() OVER (PARTITION BY e.journal_id ORDER BY e.place) AS position
+               h.position + row_number() OVER (PARTITION BY e.journal_id ORDER BY e.place) AS position
         FROM unnest(event_commands, event_journals, event_streams, event_versions, event_topics, event_states)
             WITH ORDINALITY AS e (command, journal_id, stream_id, version, topic, state, place)
-        JOIN journals j USING (journal_id)
+        JOIN unnest(known, heads) AS h (journal_id, position) USING (journal_id)
         WHERE e.command <> ALL (refused)
     ), recorded_events AS (
         INSERT INTO events (journal_id, position, stream_id, version, topic, state, recorded_at)
@@ -93,17 +80,13 @@ BEGIN
         FROM (SELECT journal_id, max(position) AS last FROM numbered GROUP BY journal_id) AS n
         WHERE j.journal_id = n.journal_id
     )
-    SELECT n.command, max(n.position), recorded, NULL::uuid, NULL::int FROM numbered n GROUP BY n.command
-    UNION ALL
-    SELECT c.command, NULL, NULL, c.stream_id, c.version
-    FROM unnest(refused, refused_streams, refused_versions) AS c (command, stream_id, version);
+    SELECT n.command, max(n.position), recorded, NULL::uuid, NULL::int FROM numbered n GROUP BY n.command;
 
-    -- Beyond 200 journals the payload would outgrow NOTIFY's limit: '' tells listeners to sweep.
-    PERFORM pg_notify('journals', CASE WHEN count(DISTINCT e.journal_id) <= 200
-                                       THEN string_agg(DISTINCT e.journal_id::text, ',') ELSE '' END)
-    FROM unnest(event_commands, event_journals) AS e (command, journal_id)
-    WHERE e.command <> ALL (refused)
-    HAVING count(*) > 0;
+    IF FOUND THEN
+        -- Beyond 200 journals the payload would outgrow NOTIFY's limit: '' tells listeners to sweep.
+        announced := pg_notify('journals', CASE WHEN cardinality(known) <= 200
+                                                THEN array_to_string(known, ',') ELSE '' END)::text;
+    END IF;
 
     IF cardinality(new_journals) > 0 THEN
         INSERT INTO journal_keys (journal_id, wrapped_key)

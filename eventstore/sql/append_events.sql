@@ -1,5 +1,5 @@
 -- Append commands; a row per command: its last position and recorded_at, or the stream in conflict and its version.
 -- $1…$6 command, journal, stream, version, topic, state of each event, in the order of the commands
--- $7…$10 command, journal, stream, version of each guard
+-- $7…$10 command, journal, stream, expected version of each check
 -- $11…$14 command, journal, kind, wrapped key (or null) of each journal that comes into being
 SELECT * FROM append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
