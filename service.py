@@ -126,7 +126,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.InvalidRefreshToken: 401,
     auth.errors.EmailTaken: 409,
     auth.errors.WeakPassword: 422,
-    auth.errors.TooBusy: 503,
+    auth.errors.TooManySignIns: 503,
     ledger.errors.InvalidField: 422,
     ledger.errors.NotPermitted: 403,
     ledger.errors.BookNotFound: 404,
@@ -298,6 +298,8 @@ async def serve(settings: Settings, *, reuse_port: bool) -> None:
         _stop_with_supervisor(stop)
     async with open_dsn(settings) as dsn:
         if settings.workers > 1:
+            async with open_app(replace(settings, projector=False), dsn):
+                pass  # what no worker could do fails here, once, and not in each of them again and again
             await _supervise(settings, dsn, stop)
             return
         async with open_app(settings, dsn) as app:

@@ -13,7 +13,7 @@ from auth.errors import (
     InvalidCredentials,
     InvalidRefreshToken,
     RefreshTokenReused,
-    TooBusy,
+    TooManySignIns,
     Unauthenticated,
 )
 from auth.passwords import Passwords
@@ -69,7 +69,10 @@ async def sign_up(
     birth_date: date | None,
     phone_number: str | None,
 ) -> User:
-    """Record the user and claim the e-mail address, both or neither. Raises: WeakPassword, EmailTaken, TooBusy."""
+    """Record the user and claim the e-mail address, both or neither.
+
+    Raises: WeakPassword, EmailTaken, TooManySignIns.
+    """
     await auth.passwords.require_strong(password, email, name or "")
     user = User(
         id=auth.new_id(),
@@ -90,7 +93,7 @@ async def sign_up(
 async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_agent: str, ip: str) -> Tokens:
     """Start a session, on the user as verified: a password changed meanwhile does not let in.
 
-    Raises: InvalidCredentials, TooBusy.
+    Raises: InvalidCredentials, TooManySignIns.
     """
     for _ in range(ATTEMPTS_MAX):
         user = await _verified_user(auth, email, password)
@@ -105,11 +108,11 @@ async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_a
         except Conflict:
             continue
         return _tokens(auth, session, token)
-    raise TooBusy
+    raise TooManySignIns
 
 
 async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: str, ip: str) -> Tokens:
-    """Raises: InvalidRefreshToken; RefreshTokenReused where that ended the session; TooBusy."""
+    """Raises: InvalidRefreshToken; RefreshTokenReused where that ended the session; TooManySignIns."""
     token = RefreshToken.parse(refresh_token)
     successor = token.successor(auth.rotation_key)
 
@@ -125,7 +128,7 @@ async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: s
 
 
 async def sign_out(auth: Auth, request_id: str, principal: Principal) -> None:
-    """End the session; nothing happens where it has ended. Raises: TooBusy."""
+    """End the session; nothing happens where it has ended. Raises: TooManySignIns."""
 
     def decide(session: Session) -> None:
         session.end(SIGNED_OUT)
@@ -168,7 +171,7 @@ async def _change_session(
         except Conflict:
             continue
         return session
-    raise TooBusy
+    raise TooManySignIns
 
 
 def _tokens(auth: Auth, session: Session, refresh_token: RefreshToken) -> Tokens:

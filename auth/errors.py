@@ -42,5 +42,5 @@ class WeakPassword(AuthError):
     field: str = "password"
 
 
-class TooBusy(AuthError):
+class TooManySignIns(AuthError):
     """Too many are signing in at the same moment: try again."""

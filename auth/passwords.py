@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
-from auth.errors import TooBusy, WeakPassword
+from auth.errors import TooManySignIns, WeakPassword
 
 WAITING_MAX: Final = 1_000
 """How many may wait for a thread: some ten seconds on two cores."""
@@ -63,7 +63,7 @@ class Passwords:
 
     async def _in_thread(self, work: Callable[[], Result]) -> Result:
         if self._waiting >= WAITING_MAX:
-            raise TooBusy
+            raise TooManySignIns
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -7,7 +7,7 @@ import argon2
 import pytest
 
 from auth import passwords as module
-from auth.errors import TooBusy, WeakPassword
+from auth.errors import TooManySignIns, WeakPassword
 from auth.passwords import Passwords, owasp_hasher
 
 EMAIL = "minsu.kim@example.com"
@@ -78,7 +78,7 @@ async def test_password_work_leaves_the_loop_free(passwords):
 async def test_password_work_beyond_what_may_wait_is_refused(passwords, monkeypatch):
     monkeypatch.setattr(module, "WAITING_MAX", 1)
     outcomes = await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(3)), return_exceptions=True)
-    assert [isinstance(outcome, TooBusy) for outcome in outcomes] == [False, True, True]
+    assert [isinstance(outcome, TooManySignIns) for outcome in outcomes] == [False, True, True]
     assert await passwords.hash(PASSWORD)
 
 
