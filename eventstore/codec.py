@@ -1,11 +1,11 @@
 """Events to bytes and back: canonical JSON, sealed fields, topics and upcasters."""
 
-import base64
 import dataclasses
 import os
+from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType
 from typing import Any, Final, NamedTuple, cast, get_args
 from uuid import UUID
@@ -84,11 +84,12 @@ def encode(event: Aggregate.Event, journal_id: UUID, metadata: Metadata, key: AE
     stored = _mapper.to_stored_event(event)
     stream_id, version = event.originator_id, event.originator_version
     state = {name: value for name, value in cast(dict[str, Any], stored.state).items() if name not in _STORE_FIELDS}
+    owner = journal_id.bytes + stream_id.bytes
     for field in event.SEALED:
         if key is None:
             raise TypeError(f"{stored.topic} seals {field}, but its journal has no data key")
         if state[field] is not None:
-            state[field] = _seal(state[field], key, journal_id.bytes + stream_id.bytes, version, field)
+            state[field] = _seal(state[field], key, owner, version, field)
     state["actor"] = metadata.actor or "system"
     state["request_id"] = metadata.request_id
     return EncodedEvent(journal_id, stream_id, version, stored.topic, canonical(state))
@@ -100,9 +101,9 @@ def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
     actor, request_id = state.pop("actor"), state.pop("request_id")
     journal_id, stream_id, version, topic = row["journal_id"], row["stream_id"], row["version"], row["topic"]
     cls = resolve_topic(topic)
+    owner = journal_id.bytes + stream_id.bytes
     for field in cls.SEALED:
         if state.get(field) is not None:
-            owner = journal_id.bytes + stream_id.bytes
             state[field] = _unseal(state[field], key, owner, version, field) if key else None
     state["timestamp"] = row["recorded_at"]
     if issubclass(cls, Created):
@@ -113,10 +114,16 @@ def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
     for name, kind in _structured_fields(cls):
         if fields[name] is not None:
             fields[name] = msgspec.convert(fields[name], kind)
-    actor_id = None if actor == "system" else UUID(actor)
+    actor_id = None if actor == "system" else _user_id(actor)
     return RecordedEvent(
         journal_id, row["position"], stream_id, version, row["recorded_at"], actor_id, request_id, event
     )
+
+
+@lru_cache(10_000)
+def _user_id(text: str) -> UUID:
+    """The same few users act again and again, and reading a UUID costs more than finding it."""
+    return UUID(text)
 
 
 @cache
@@ -136,10 +143,10 @@ def _without_none(kind: Any) -> Any:
 def _seal(value: Any, key: AESGCM, owner: bytes, version: int, field: str) -> str:
     nonce = os.urandom(NONCE_BYTES)
     context = owner + version.to_bytes(4) + field.encode()
-    return base64.b64encode(nonce + key.encrypt(nonce, canonical(value), context)).decode("ascii")
+    return b2a_base64(nonce + key.encrypt(nonce, canonical(value), context), newline=False).decode("ascii")
 
 
 def _unseal(sealed: str, key: AESGCM, owner: bytes, version: int, field: str) -> Any:
-    content = base64.b64decode(sealed)
+    content = a2b_base64(sealed)
     context = owner + version.to_bytes(4) + field.encode()
     return orjson.loads(key.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], context))

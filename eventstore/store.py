@@ -146,15 +146,21 @@ class EventStore:
         return self._keyring.open(journal_id, row["wrapped_key"])
 
     async def _append_batch(self, commands: Sequence[_Command]) -> list[Appended | Exception]:
-        rows = await self._database.fetch(_APPEND_EVENTS, *_columns(commands))
-        outcomes: dict[int, Appended | Exception] = {}
-        for number, position, recorded_at, conflict_stream, conflict_version in rows:
-            if conflict_stream is not None:
-                outcomes[number] = Conflict(conflict_stream, conflict_version)
-            else:
-                outcomes[number] = Appended(position, recorded_at)
-                self._keyring.keep(commands[number].new_keys)
-        return [outcomes[number] for number in range(len(commands))]
+        (row,) = await self._database.fetch(_APPEND_EVENTS, *_columns(commands))
+        recorded_at, journals, heads, refused, streams, versions = row
+        conflicts = {number: Conflict(*at) for number, *at in zip(refused, streams or (), versions or (), strict=True)}
+        positions = dict(zip(journals, heads or (), strict=True))
+        return [
+            conflicts.get(number) or self._accept(command, positions, recorded_at)
+            for number, command in enumerate(commands)
+        ]
+
+    def _accept(self, command: _Command, positions: dict[UUID, int], recorded_at: datetime) -> Appended:
+        """Give the command's events the next positions of their journals, as the database did."""
+        for event in command.events:
+            positions[event.journal_id] += 1
+        self._keyring.keep(command.new_keys)
+        return Appended(positions[command.events[-1].journal_id], recorded_at)
 
 
 def _columns(commands: Sequence[_Command]) -> Iterator[Sequence[Any]]:

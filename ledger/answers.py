@@ -25,10 +25,10 @@ def answer(request: BaseRequest, view: Any, *, status: int = 200, location: str 
     known = request.if_none_match if request.method in {"GET", "HEAD"} else None
     if known and any(tag.value in {etag, "*"} for tag in known):
         return web.Response(status=304, headers={"ETag": f'"{etag}"'})
-    headers = {"ETag": f'"{etag}"'}
+    headers = {"Content-Type": "application/json", "ETag": f'"{etag}"'}
     if location is not None:
         headers["Location"] = location
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
+    return web.Response(body=body, status=status, headers=headers)
 
 
 def answer_plain(view: Any, *, status: int = 200) -> web.Response:

@@ -1,7 +1,7 @@
 -- append_events: many commands, one round trip, one commit.
 --
 -- A command is a set of new events plus what they rely on: "stream is still at version v", for each stream that the
--- command writes or only guards. A command whose checks do not hold is answered with the stream in conflict and leaves
+-- command writes or only guards. A command whose checks do not hold is answered with a stream in conflict and leaves
 -- no trace; its neighbours pass. The commands of one call are independent: none touches a stream that another writes
 -- (the store sends those one call later; two that write one stream would break its unique versions, and fail as one).
 --
@@ -16,76 +16,61 @@ CREATE FUNCTION eventstore.append_events(
     check_commands int[], check_journals uuid[], check_streams uuid[], check_versions int[],
     new_commands int[], new_journals uuid[], new_kinds text[], new_keys bytea[]
 ) RETURNS TABLE (
-    command int, "position" bigint, recorded_at timestamptz,    -- accepted: position of its last event
-    conflict_stream uuid, conflict_version int                  -- refused: the stream and its present version
+    recorded_at timestamptz,    -- of all accepted commands
+    journals uuid[],            -- those concerned, and their positions before this call: an accepted event has the
+    heads bigint[],             -- next position of its journal, in the order of the events as given
+    refused int[],              -- commands, each with a stream in conflict and its present version
+    refused_streams uuid[],
+    refused_versions int[]
 )
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = eventstore, pg_temp
 SET enable_seqscan = off    -- a plan made while the tables were small must not live on as a scan
 SET enable_sort = on        -- off in the service's sessions, for the sake of lists; what is sorted here is one batch
 AS $$
-#variable_conflict use_column
+#variable_conflict use_variable
 DECLARE
-    recorded timestamptz;
-    known uuid[];
-    heads bigint[];
-    refused int[];
-    refused_streams uuid[];
-    refused_versions int[];
     announced text;
 BEGIN
     IF cardinality(new_journals) > 0 THEN
-        INSERT INTO journals (journal_id, kind, position, recorded_at)
+        INSERT INTO eventstore.journals (journal_id, kind, position, recorded_at)
         SELECT n.journal_id, n.kind, 0, '-infinity'
         FROM unnest(new_journals, new_kinds) AS n (journal_id, kind)
         ORDER BY n.journal_id
         ON CONFLICT DO NOTHING;
     END IF;
 
-    SELECT max(h.recorded_at), array_agg(h.journal_id), array_agg(h.position) INTO recorded, known, heads
-    FROM (SELECT j.journal_id, j.position, j.recorded_at FROM journals j
+    SELECT max(h.recorded_at), coalesce(array_agg(h.journal_id), '{}'), array_agg(h.position)
+    INTO recorded_at, journals, heads
+    FROM (SELECT j.journal_id, j.position, j.recorded_at FROM eventstore.journals j
           WHERE j.journal_id = ANY (check_journals) ORDER BY j.journal_id FOR NO KEY UPDATE) AS h;
-    recorded := greatest(clock_timestamp(), recorded);
+    recorded_at := greatest(clock_timestamp(), recorded_at);
 
-    SELECT array_agg(c.command), array_agg(c.stream_id), array_agg(c.version)
+    SELECT coalesce(array_agg(c.command), '{}'), array_agg(c.stream_id), array_agg(c.version)
     INTO refused, refused_streams, refused_versions
     FROM (SELECT x.command, x.stream_id, x.journal_id, x.version AS expected,
                  (SELECT coalesce(max(e.version), 0) FROM events e
                   WHERE e.journal_id = x.journal_id AND e.stream_id = x.stream_id) AS version
           FROM unnest(check_commands, check_journals, check_streams, check_versions)
               AS x (command, journal_id, stream_id, version)) AS c
-    WHERE c.version <> c.expected OR c.journal_id <> ALL (known) OR known IS NULL;
+    WHERE c.version <> c.expected OR c.journal_id <> ALL (journals);
 
-    IF refused IS NULL THEN
-        refused := '{}';
-    ELSE
-        RETURN QUERY SELECT DISTINCT ON (c.command) c.command, NULL::bigint, NULL::timestamptz, c.stream_id, c.version
-        FROM unnest(refused, refused_streams, refused_versions) AS c (command, stream_id, version)
-        ORDER BY c.command;
-    END IF;
-
-    RETURN QUERY
-    WITH numbered AS MATERIALIZED (
-        SELECT e.command, e.journal_id, e.stream_id, e.version, e.topic, e.state,
-               h.position + row_number() OVER (PARTITION BY e.journal_id ORDER BY e.place) AS position
-        FROM unnest(event_commands, event_journals, event_streams, event_versions, event_topics, event_states)
-            WITH ORDINALITY AS e (command, journal_id, stream_id, version, topic, state, place)
-        JOIN unnest(known, heads) AS h (journal_id, position) USING (journal_id)
-        WHERE e.command <> ALL (refused)
-    ), recorded_events AS (
-        INSERT INTO events (journal_id, position, stream_id, version, topic, state, recorded_at)
-        SELECT n.journal_id, n.position, n.stream_id, n.version, n.topic, n.state, recorded FROM numbered n
-    ), advanced AS (
-        UPDATE journals j SET position = n.last, recorded_at = recorded
-        FROM (SELECT journal_id, max(position) AS last FROM numbered GROUP BY journal_id) AS n
-        WHERE j.journal_id = n.journal_id
-    )
-    SELECT n.command, max(n.position), recorded, NULL::uuid, NULL::int FROM numbered n GROUP BY n.command;
+    INSERT INTO events (journal_id, position, stream_id, version, topic, state, recorded_at)
+    SELECT e.journal_id, h.position + row_number() OVER (PARTITION BY e.journal_id ORDER BY e.place),
+           e.stream_id, e.version, e.topic, e.state, recorded_at
+    FROM unnest(event_commands, event_journals, event_streams, event_versions, event_topics, event_states)
+        WITH ORDINALITY AS e (command, journal_id, stream_id, version, topic, state, place)
+    JOIN unnest(journals, heads) AS h (journal_id, position) USING (journal_id)
+    WHERE e.command <> ALL (refused);
 
     IF FOUND THEN
+        UPDATE eventstore.journals j SET position = j.position + n.events, recorded_at = append_events.recorded_at
+        FROM (SELECT e.journal_id, count(*) AS events FROM unnest(event_commands, event_journals) AS e (command, journal_id)
+              WHERE e.command <> ALL (refused) GROUP BY e.journal_id) AS n
+        WHERE j.journal_id = n.journal_id;
         -- Beyond 200 journals the payload would outgrow NOTIFY's limit: '' tells listeners to sweep.
-        announced := pg_notify('journals', CASE WHEN cardinality(known) <= 200
-                                                THEN array_to_string(known, ',') ELSE '' END)::text;
+        announced := pg_notify('journals', CASE WHEN cardinality(journals) <= 200
+                                                THEN array_to_string(journals, ',') ELSE '' END)::text;
     END IF;
 
     IF cardinality(new_journals) > 0 THEN
@@ -93,6 +78,8 @@ BEGIN
         SELECT n.journal_id, n.wrapped_key
         FROM unnest(new_commands, new_journals, new_keys) AS n (command, journal_id, wrapped_key)
         WHERE n.wrapped_key IS NOT NULL AND n.command <> ALL (refused);
-        DELETE FROM journals j WHERE j.journal_id = ANY (new_journals) AND j.position = 0;
+        DELETE FROM eventstore.journals j WHERE j.journal_id = ANY (new_journals) AND j.position = 0;
     END IF;
+
+    RETURN NEXT;
 END $$;

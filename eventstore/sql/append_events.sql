@@ -1,4 +1,4 @@
--- Append commands; a row per command: its last position and recorded_at, or the stream in conflict and its version.
+-- Append commands; one row: the time recorded, the journals with their positions before, the commands refused.
 -- $1…$6 command, journal, stream, version, topic, state of each event, in the order of the commands
 -- $7…$10 command, journal, stream, expected version of each check
 -- $11…$14 command, journal, kind, wrapped key (or null) of each journal that comes into being
