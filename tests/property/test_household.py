@@ -33,14 +33,23 @@ from tests.property.model import Call, Json, Seen, World
 USERS = 3
 RACERS_MAX = 5
 PROFILE = settings(
-    max_examples=15,
+    max_examples=2,  # the plainest one, and one at random
     stateful_step_count=25,
     deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    database=None,
+    phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 
+RUNS = 16
+"""Each from scratch: races end this way or that, and within a run Hypothesis wants the same choices to do the same."""
+
 fresh_database = asynccontextmanager(_fresh_database)
+
+
+def pick(data, items):
+    """One of what there is at the moment; drawn as a number, since how many there are hangs on how races ended."""
+    return items[data.draw(st.integers(0, 2**16)) % len(items)]
 
 
 # ── what clients may send ────────────────────────────────────────────────────────────────────────────────
@@ -224,20 +233,20 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def change_an_entry(self, data: st.DataObject) -> None:
-        self.alone(self.entry_call(data, *data.draw(st.sampled_from(self.entry_ids()))))
+        self.alone(self.entry_call(data, *pick(data, self.entry_ids())))
 
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def delete_an_entry_twice(self, data: st.DataObject) -> None:
         """A client that did not hear the answer asks again."""
-        book_id, entry_id = data.draw(st.sampled_from(self.entry_ids()))
+        book_id, entry_id = pick(data, self.entry_ids())
         for _ in range(2):
             self.alone(model.delete_entry(self.world[book_id]["owner"], book_id, entry_id))
 
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def look_at_an_entry(self, data: st.DataObject) -> None:
-        book_id, entry_id = data.draw(st.sampled_from(self.entry_ids()))
+        book_id, entry_id = pick(data, self.entry_ids())
         self.alone(model.show_entry(self.world[book_id]["owner"], book_id, entry_id))
 
     @rule(data=st.data())
@@ -285,7 +294,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def race_for_one_entry(self, data: st.DataObject) -> None:
-        book_id, entry_id = data.draw(st.sampled_from(self.entry_ids()))
+        book_id, entry_id = pick(data, self.entry_ids())
         self.race([self.entry_call(data, book_id, entry_id) for _ in range(self.racers(data))])
 
     @rule(data=st.data())
@@ -296,7 +305,7 @@ class Machine(RuleBasedStateMachine):
         calls = [data.draw(st.sampled_from(kinds))(data, user, book_id) for _ in range(self.racers(data))]
         ids = [ids for ids in self.entry_ids() if ids[0] == book_id]
         if ids:
-            calls[0] = self.entry_call(data, *data.draw(st.sampled_from(ids)))
+            calls[0] = self.entry_call(data, *pick(data, ids))
         self.race(calls)
 
     @rule(data=st.data())
@@ -315,7 +324,7 @@ class Machine(RuleBasedStateMachine):
         return data.draw(st.integers(2, RACERS_MAX))
 
     def a_book(self, data: st.DataObject) -> tuple[str, str]:
-        book_id = data.draw(st.sampled_from(sorted(self.world)))
+        book_id = pick(data, sorted(self.world))
         return self.world[book_id]["owner"], book_id
 
     def entry_ids(self) -> list[tuple[str, str]]:
@@ -476,7 +485,8 @@ def _verdict(world: World, call: Call, body: Json) -> Any:
 
 def test_any_interleaving_of_clients_leaves_what_the_answers_say(server, tmp_path):
     with opened_household(server, tmp_path) as household:
-        run_state_machine_as_test(lambda: Machine(household), settings=PROFILE)
+        for _ in range(RUNS):
+            run_state_machine_as_test(lambda: Machine(household), settings=PROFILE)
 
 
 def test_an_edit_that_changes_nothing_is_refused_in_a_book_that_another_worker_deleted(server, tmp_path):
