@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -32,8 +33,9 @@ import auth.errors
 import auth.http
 import ledger.errors
 import ledger.http
+import ledger.http.requests as ledger_requests
 import projections.http
-from auth.commands import Auth
+from auth.commands import Auth, find_user
 from auth.edge import edge
 from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
 from auth.passwords import Passwords, owasp_hasher
@@ -46,9 +48,10 @@ from eventstore.keys import Keyring, MasterKey
 from eventstore.migrate import migrate, require_migrated
 from eventstore.store import EventStore
 from ledger.answers import answer_plain
-from ledger.commands import Ledger
+from ledger.commands.deciding import Ledger
+from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
-from projections.books import BOOKS, get_book
+from projections.books import BOOKS, get_book, list_closings, list_members
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine
 from projections.entries import ENTRIES
@@ -56,8 +59,9 @@ from projections.projector import Projector
 from projections.schema import create_read_models
 from projections.sessions import SESSIONS
 from projections.totals import TOTALS
+from projections.users import USERS
 
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SESSIONS, DENYLIST)
+READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, USERS, SESSIONS, DENYLIST)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -140,6 +144,17 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.CategoryNotDeleted: 409,
     ledger.errors.CategoryExists: 409,
     ledger.errors.TooManyCategories: 409,
+    ledger.errors.MemberNotFound: 404,
+    ledger.errors.AlreadyMember: 409,
+    ledger.errors.OwnerMustStay: 403,
+    ledger.errors.TooManyMembers: 409,
+    ledger.errors.InvitationNotFound: 404,
+    ledger.errors.InvitationGone: 410,
+    ledger.errors.PeriodClosed: 409,
+    ledger.errors.AlreadyClosed: 409,
+    ledger.errors.ClosingNotFound: 404,
+    ledger.errors.IdempotencyKeyReused: 422,
+    ledger.errors.MemberChanged: 412,
     ledger.errors.BookChanged: 412,
     ledger.errors.CategoryChanged: 412,
     ledger.errors.EntryChanged: 412,
@@ -152,7 +167,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
 async def attribute(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the ledger who acts; it knows nothing of sessions and tokens."""
     principal = request.get(PRINCIPAL)
-    request[ledger.http.METADATA] = Metadata(principal.user_id if principal else None, request[REQUEST_ID])
+    request[ledger_requests.METADATA] = Metadata(principal.user_id if principal else None, request[REQUEST_ID])
     return await handler(request)
 
 
@@ -221,7 +236,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         middlewares = [door, authentication(tokens, denylist), attribute]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
-        app[auth.http.AUTH] = Auth(
+        identity = app[auth.http.AUTH] = Auth(
             store,
             passwords,
             tokens,
@@ -230,10 +245,17 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             uuid7,
             now,
         )
-        app[auth.http.CATCH_UP], app[auth.http.TODAY] = denylist.catch_up, ledger.http.today
-        app[ledger.http.LEDGER] = Ledger(store, uuid7)
-        app[ledger.http.CLOCK], app[ledger.http.TIME_ZONE] = now, ZoneInfo(settings.time_zone)
-        app[ledger.http.READ_BOOK] = lambda user_id, book_id: get_book(engine, user_id, book_id)
+        app[auth.http.CATCH_UP], app[auth.http.TODAY] = denylist.catch_up, ledger_requests.today
+
+        async def find_email(user_id: UUID) -> str:
+            return (await find_user(identity, user_id)).email
+
+        app[ledger_requests.LEDGER] = Ledger(store, uuid7, now, find_email, master_key.derive("secrets of operations"))
+        app[ledger_requests.OPERATION_SECRET] = master_key.derive("idempotency keys")
+        app[ledger_requests.CLOCK], app[ledger_requests.TIME_ZONE] = now, ZoneInfo(settings.time_zone)
+        app[ledger_requests.READS] = Reads(
+            partial(get_book, engine), partial(list_members, engine), partial(list_closings, engine)
+        )
         add_routes(app)
         yield app
 

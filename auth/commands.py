@@ -17,7 +17,7 @@ from auth.errors import (
     Unauthenticated,
 )
 from auth.passwords import Passwords
-from auth.session import SECRET_BYTES, SIGNED_OUT, RefreshToken, Session
+from auth.session import SIGNED_OUT, RefreshToken, Session
 from auth.tokens import AccessTokens, Principal
 from auth.user import EmailClaim, User, claim_id
 from eventstore.codec import Metadata
@@ -100,7 +100,7 @@ async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_a
         guard = Guard(user.id, user.id, user.version)
         if auth.passwords.needs_rehash(user.password_hash):
             user.rehash_password(await auth.passwords.hash(password))
-        token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(SECRET_BYTES))
+        token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(RefreshToken.SECRET_BYTES))
         session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip=ip)
         changes = [Change(user.id, user), Change(user.id, session)]
         try:
@@ -114,6 +114,8 @@ async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_a
 async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: str, ip: str) -> Tokens:
     """Raises: InvalidRefreshToken; RefreshTokenReused where that ended the session; TooManySignIns."""
     token = RefreshToken.parse(refresh_token)
+    if token is None:
+        raise InvalidRefreshToken
     successor = token.successor(auth.rotation_key)
 
     def decide(session: Session) -> None:

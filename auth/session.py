@@ -1,10 +1,7 @@
 """The session: one sign-in on one device, kept alive by refresh tokens that rotate."""
 
-import base64
-import binascii
-import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -13,8 +10,8 @@ from eventsourcing.domain import event
 
 from auth.errors import InvalidRefreshToken
 from eventstore.aggregate import Aggregate, Created
+from eventstore.tokens import StreamToken
 
-SECRET_BYTES: Final = 32
 IDLE_LIFETIME: Final = timedelta(days=30)
 LIFETIME: Final = timedelta(days=90)
 RETRY_WINDOW: Final = timedelta(seconds=10)
@@ -26,40 +23,20 @@ SIGNED_OUT: Final = "signed_out"
 REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"  # noqa: S105 - the name of a reason
 
 
-@dataclass(frozen=True)
-class RefreshToken:
+class RefreshToken(StreamToken):
     """What a client shows to go on: where its session is, and a secret that changes with every use."""
 
-    user_id: UUID
-    session_id: UUID
-    secret: bytes = field(repr=False)
-
-    @classmethod
-    def parse(cls, text: str) -> "RefreshToken":
-        """Read a token as `text` writes it, in that one form. Raises: InvalidRefreshToken."""
-        try:
-            content = base64.b64decode(f"{text}==", altchars=b"-_", validate=True)
-            token = cls(UUID(bytes=content[:16]), UUID(bytes=content[16:32]), content[32:])
-        except (binascii.Error, ValueError):
-            raise InvalidRefreshToken from None
-        if len(token.secret) != SECRET_BYTES or token.text != text:
-            raise InvalidRefreshToken
-        return token
+    @property
+    def user_id(self) -> UUID:
+        return self.journal_id
 
     @property
-    def text(self) -> str:
-        content = self.user_id.bytes + self.session_id.bytes + self.secret
-        return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
-
-    @property
-    def digest(self) -> str:
-        """What is stored of the secret: 256 random bits need no slow hash."""
-        return hashlib.sha256(self.secret).hexdigest()
+    def session_id(self) -> UUID:
+        return self.stream_id
 
     def successor(self, rotation_key: bytes) -> "RefreshToken":
         """The next token; it follows from this one, so a lost answer can be given once more without being kept."""
-        secret = hmac.digest(rotation_key, self.secret, "sha256")
-        return RefreshToken(self.user_id, self.session_id, secret)
+        return replace(self, secret=hmac.digest(rotation_key, self.secret, "sha256"))
 
 
 class Session(Aggregate):
@@ -123,7 +100,7 @@ class Session(Aggregate):
         """
         if self.ended or now >= self.expires_on or len(self.spent_hashes) >= ROTATIONS_MAX:
             raise InvalidRefreshToken
-        if hmac.compare_digest(token.digest, self.refresh_hash):
+        if token.matches(self.refresh_hash):
             new_user_agent = None if user_agent == self.user_agent else user_agent
             self._refresh(successor.digest, new_user_agent, None if ip == self.ip else ip)
         elif token.digest not in self.spent_hashes:  # never issued: who made it up must not end the session
@@ -138,7 +115,7 @@ class Session(Aggregate):
 
     def _is_retry(self, successor: RefreshToken, now: datetime) -> bool:
         """Tell whether this is the token just before the current one, soon after it was spent."""
-        is_previous = hmac.compare_digest(successor.digest, self.refresh_hash)
+        is_previous = successor.matches(self.refresh_hash)
         return is_previous and now - self.modified_on <= RETRY_WINDOW
 
     @event(Refreshed)

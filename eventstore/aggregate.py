@@ -1,7 +1,7 @@
 """The base of every aggregate: ids are given, times are the database's, metadata is the store's."""
 
 from datetime import UTC, datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate, CanInitAggregate, CanMutateAggregate, DomainEvent
@@ -10,8 +10,18 @@ UNRECORDED = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands where the database's clock has not spoken yet."""
 
 
+class Done(NamedTuple):
+    """What an operation came to: the position of its last event here, and the fingerprint of its request."""
+
+    position: int
+    fingerprint: str | None
+
+
 class Aggregate(BaseAggregate[UUID]):
-    """A stream of a journal. `created_by` and the times are set by the store, at append and at load."""
+    """A stream of a journal. `created_by` and the times are set by the store, at append and at load.
+
+    `operations` are those that made its events, known once it was loaded.
+    """
 
     class Event(CanMutateAggregate[UUID], DomainEvent):
         """An immutable change. Fields named in SEALED are encrypted under the journal's data key."""
@@ -25,6 +35,7 @@ class Aggregate(BaseAggregate[UUID]):
     def __base_init__(self, originator_id: Any, originator_version: int, timestamp: datetime) -> None:
         super().__base_init__(originator_id, originator_version, timestamp)
         self.created_by: UUID | None = None
+        self.operations: dict[UUID, Done] = {}
 
     def unrecorded_events(self) -> "list[Aggregate.Event]":
         """The pending events, oldest first; they stay pending until they are stamped."""

@@ -26,10 +26,15 @@ _STORE_FIELDS: Final = frozenset({"originator_id", "originator_version", "origin
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """Who caused an event (None: the system itself), and in which request."""
+    """Who caused an event (None: the system itself), and in which request.
+
+    `operation` is what a client calls by one Idempotency-Key, `fingerprint` tells its request from others.
+    """
 
     actor: UUID | None
     request_id: str
+    operation: UUID | None = None
+    fingerprint: str | None = None
 
 
 class EncodedEvent(NamedTuple):
@@ -54,6 +59,8 @@ class RecordedEvent:
     actor: UUID | None
     request_id: str
     event: Aggregate.Event
+    operation: UUID | None = None
+    fingerprint: str | None = None
 
 
 class _StateAsIs(Transcoder):
@@ -90,15 +97,23 @@ def encode(event: Aggregate.Event, journal_id: UUID, metadata: Metadata, key: AE
             raise TypeError(f"{stored.topic} seals {field}, but its journal has no data key")
         if state[field] is not None:
             state[field] = _seal(state[field], key, owner, version, field)
-    state["actor"] = metadata.actor or "system"
-    state["request_id"] = metadata.request_id
+    state |= metadata_fields(metadata)
     return EncodedEvent(journal_id, stream_id, version, stored.topic, canonical(state))
+
+
+def metadata_fields(metadata: Metadata) -> dict[str, Any]:
+    """What is stored of the metadata, beside an event's own fields; of an operation only where there is one."""
+    fields: dict[str, Any] = {"actor": metadata.actor or "system", "request_id": metadata.request_id}
+    if metadata.operation is not None:
+        fields |= {"operation": metadata.operation, "fingerprint": metadata.fingerprint}
+    return fields
 
 
 def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
     """Turn a stored event back; without its data key (erased) its sealed fields are None."""
     state = orjson.loads(row["state"])
     actor, request_id = state.pop("actor"), state.pop("request_id")
+    operation, fingerprint = state.pop("operation", None), state.pop("fingerprint", None)
     journal_id, stream_id, version, topic = row["journal_id"], row["stream_id"], row["version"], row["topic"]
     cls = resolve_topic(topic)
     owner = journal_id.bytes + stream_id.bytes
@@ -116,7 +131,16 @@ def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
             fields[name] = msgspec.convert(fields[name], kind)
     actor_id = None if actor == "system" else _user_id(actor)
     return RecordedEvent(
-        journal_id, row["position"], stream_id, version, row["recorded_at"], actor_id, request_id, event
+        journal_id,
+        row["position"],
+        stream_id,
+        version,
+        row["recorded_at"],
+        actor_id,
+        request_id,
+        event,
+        UUID(operation) if operation else None,
+        fingerprint,
     )
 
 

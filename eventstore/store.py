@@ -10,7 +10,7 @@ import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.utils import get_topic
 
-from eventstore.aggregate import Aggregate
+from eventstore.aggregate import Aggregate, Done
 from eventstore.batching import Batcher
 from eventstore.codec import EncodedEvent, Metadata, RecordedEvent, decode, encode
 from eventstore.database import Database
@@ -108,15 +108,22 @@ class EventStore:
             aggregate.stamp(appended.recorded_at, metadata.actor)
         return appended
 
-    async def load(self, journal_id: UUID, aggregate_class: type[AnyAggregate], stream_id: UUID) -> AnyAggregate | None:
-        """Replay a stream; None where it has no events or is of another kind."""
-        aggregate: Aggregate | None = None
-        for recorded in decode_rows(await self._database.fetch(_LOAD_STREAM, journal_id, stream_id), self._keyring):
-            created = aggregate is None
-            aggregate = recorded.event.mutate(aggregate)
-            if created and aggregate is not None:
-                aggregate.created_by = recorded.actor
-        return aggregate if isinstance(aggregate, aggregate_class) else None
+    async def load(
+        self,
+        journal_id: UUID,
+        aggregate_class: type[AnyAggregate],
+        stream_id: UUID,
+        position_max: int | None = None,
+    ) -> AnyAggregate | None:
+        """Replay a stream up to a position (inclusive; None: to its end); None where it is empty or of another kind."""
+        events = await self.load_events(journal_id, stream_id)
+        return replay(
+            aggregate_class, (event for event in events if event.position <= (position_max or event.position))
+        )
+
+    async def load_events(self, journal_id: UUID, stream_id: UUID) -> list[RecordedEvent]:
+        """Read the events of a stream, oldest first."""
+        return decode_rows(await self._database.fetch(_LOAD_STREAM, journal_id, stream_id), self._keyring)
 
     async def read(self, journal_id: UUID, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """Read a journal's events in order, after a position (exclusive)."""
@@ -161,6 +168,21 @@ class EventStore:
             positions[event.journal_id] += 1
         self._keyring.keep(command.new_keys)
         return Appended(positions[command.events[-1].journal_id], recorded_at)
+
+
+def replay(aggregate_class: type[AnyAggregate], events: Iterable[RecordedEvent]) -> AnyAggregate | None:
+    """Bring a stream's aggregate to where its events end; None where there are none, or it is of another kind."""
+    aggregate: Aggregate | None = None
+    for recorded in events:
+        created = aggregate is None
+        aggregate = recorded.event.mutate(aggregate)
+        if aggregate is None:
+            continue
+        if created:
+            aggregate.created_by = recorded.actor
+        if recorded.operation is not None:
+            aggregate.operations[recorded.operation] = Done(recorded.position, recorded.fingerprint)
+    return aggregate if isinstance(aggregate, aggregate_class) else None
 
 
 def _columns(commands: Sequence[_Command]) -> Iterator[Sequence[Any]]:

@@ -7,6 +7,8 @@ import orjson
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
+from ledger.errors import Changed
+
 
 def to_json(view: Any) -> bytes:
     """Encode an answer; timestamps in UTC with `Z`, and the driver's own kind of UUID as text."""
@@ -18,8 +20,10 @@ def etag_of(body: bytes) -> str:
     return hashlib.blake2b(body, digest_size=12).hexdigest()
 
 
-def answer(request: BaseRequest, view: Any, *, status: int = 200, location: str | None = None) -> web.Response:
-    """Answer with a resource; 304 where a GET's If-None-Match already names it."""
+def answer(
+    request: BaseRequest, view: Any, *, status: int = 200, location: str | None = None, replayed: bool = False
+) -> web.Response:
+    """Answer with a resource; 304 where a GET's If-None-Match already names it. `replayed`: a retry's answer."""
     body = to_json(view)
     etag = etag_of(body)
     known = request.if_none_match if request.method in {"GET", "HEAD"} else None
@@ -28,6 +32,8 @@ def answer(request: BaseRequest, view: Any, *, status: int = 200, location: str 
     headers = {"Content-Type": "application/json", "ETag": f'"{etag}"'}
     if location is not None:
         headers["Location"] = location
+    if replayed:
+        headers["Idempotency-Replayed"] = "true"
     return web.Response(body=body, status=status, headers=headers)
 
 
@@ -36,10 +42,14 @@ def answer_plain(view: Any, *, status: int = 200) -> web.Response:
     return web.Response(body=to_json(view), status=status, content_type="application/json")
 
 
-def matches(request: BaseRequest, view: Any) -> bool:
-    """Tell whether If-Match, where there is one, names this state of the resource (strong comparison)."""
+def require_match(request: BaseRequest, view: Any, changed: type[Changed], version: int) -> None:
+    """Check If-Match, where there is one, against this state of a resource (strong comparison).
+
+    Raises: the kind of Changed given, with the version and the tag that it has now.
+    """
     expected = request.if_match
     if expected is None:
-        return True
+        return
     etag = etag_of(to_json(view))
-    return any(tag.value == "*" or (tag.value == etag and not tag.is_weak) for tag in expected)
+    if not any(tag.value == "*" or (tag.value == etag and not tag.is_weak) for tag in expected):
+        raise changed(version, etag)

@@ -2,6 +2,7 @@
 
 import unicodedata
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from eventsourcing.domain import event
 
 from eventstore.aggregate import Aggregate, Created
 from ledger.errors import (
+    AlreadyClosed,
+    AlreadyMember,
     BookChanged,
     BookDeleted,
     BookNotDeleted,
@@ -17,13 +20,24 @@ from ledger.errors import (
     CategoryExists,
     CategoryNotDeleted,
     CategoryNotFound,
+    ClosingNotFound,
+    MemberNotFound,
     NotPermitted,
+    OwnerMustStay,
+    PeriodClosed,
     TooManyCategories,
+    TooManyMembers,
 )
 
 CATEGORIES_MAX: Final = 300
+MEMBERS_MAX: Final = 100
+
 OWNER: Final = "owner"
-WRITERS: Final = frozenset({OWNER, "editor"})
+EDITOR: Final = "editor"
+ROLES: Final = (OWNER, EDITOR, "viewer", "auditor")
+MEMBERS: Final = frozenset(ROLES)
+WRITERS: Final = frozenset({OWNER, EDITOR})
+AUDITORS: Final = frozenset({OWNER, EDITOR, "auditor"})
 OWNERS: Final = frozenset({OWNER})
 
 
@@ -91,6 +105,44 @@ class Book(Aggregate):
         TOPIC = "book.category_restored"
         category_id: UUID
 
+    class MemberJoined(Event):
+        TOPIC = "book.member_joined"
+        user_id: UUID
+        role: str
+        invitation_id: UUID
+
+    class RoleChanged(Event):
+        TOPIC = "book.role_changed"
+        user_id: UUID
+        role: str
+
+    class HandedOver(Event):
+        """Another member owns the book; the owner before is an editor."""
+
+        TOPIC = "book.handed_over"
+        user_id: UUID
+        former_owner_id: UUID
+
+    class MemberRemoved(Event):
+        """By the owner, or by the member: then the actor is the user."""
+
+        TOPIC = "book.member_removed"
+        user_id: UUID
+
+    class PeriodClosed(Event):
+        """Nothing dated on or before `through` may change."""
+
+        TOPIC = "book.period_closed"
+        through: date
+
+    class PeriodReopened(Event):
+        """The latest closing is taken back: that through `through`."""
+
+        TOPIC = "book.period_reopened"
+        SEALED = frozenset({"reason"})
+        through: date
+        reason: str
+
     @event(Opened)
     def __init__(
         self,
@@ -108,6 +160,7 @@ class Book(Aggregate):
         self.opening_balance_minor = opening_balance_minor
         self.members = {owner_id: OWNER}
         self.categories = {category.category_id: category for category in categories}
+        self.closings: list[date] = []
         self.deleted = False
 
     def require_role(self, actor: UUID | None, roles: frozenset[str]) -> None:
@@ -121,12 +174,17 @@ class Book(Aggregate):
     def require_version(self, version: int | None) -> None:
         """Raises: BookChanged where the book is not at this version; None: any will do."""
         if version not in {None, self.version}:
-            raise BookChanged
+            raise BookChanged(self.version)
 
     def require_live(self) -> None:
         """Raises: BookDeleted."""
         if self.deleted:
             raise BookDeleted
+
+    def require_open(self, *days: date) -> None:
+        """Raises: PeriodClosed where one of the days is in a closed period."""
+        if self.closings and min(days) <= self.closings[-1]:
+            raise PeriodClosed(self.closings[-1])
 
     def amend(self, name: str | None, description: str | None, opening_balance_minor: int | None) -> None:
         """Change what is given and differs; nothing happens where nothing does."""
@@ -145,6 +203,47 @@ class Book(Aggregate):
         if not self.deleted:
             raise BookNotDeleted
         self._restore()
+
+    def join(self, user_id: UUID, role: str, invitation_id: UUID) -> None:
+        self.require_live()
+        if user_id in self.members:
+            raise AlreadyMember
+        if len(self.members) >= MEMBERS_MAX:
+            raise TooManyMembers(MEMBERS_MAX)
+        self._join(user_id, role, invitation_id)
+
+    def change_role(self, user_id: UUID, role: str) -> None:
+        """Give a member another role, or do nothing where it is the same; a new owner makes the old one an editor."""
+        self.require_live()
+        former = self._role_of(user_id)
+        if role == former:
+            return
+        if former == OWNER:
+            raise OwnerMustStay
+        if role == OWNER:
+            self._hand_over(user_id, next(member for member, role in self.members.items() if role == OWNER))
+        else:
+            self._change_role(user_id, role)
+
+    def remove_member(self, user_id: UUID) -> None:
+        self.require_live()
+        if self._role_of(user_id) == OWNER:
+            raise OwnerMustStay
+        self._remove_member(user_id)
+
+    def close(self, through: date) -> None:
+        """Close everything dated on or before a day."""
+        self.require_live()
+        if self.closings and through <= self.closings[-1]:
+            raise AlreadyClosed(self.closings[-1])
+        self._close(through)
+
+    def reopen(self, reason: str) -> None:
+        """Take the latest closing back."""
+        self.require_live()
+        if not self.closings:
+            raise ClosingNotFound
+        self._reopen(self.closings[-1], reason)
 
     def category(self, category_id: UUID) -> Category:
         """Raises: CategoryNotFound."""
@@ -178,6 +277,13 @@ class Book(Aggregate):
             raise CategoryNotDeleted
         self._require_unused(category.kind, category.name)
         self._restore_category(category_id)
+
+    def _role_of(self, user_id: UUID) -> str:
+        """Raises: MemberNotFound."""
+        try:
+            return self.members[user_id]
+        except KeyError:
+            raise MemberNotFound from None
 
     def _live_category(self, category_id: UUID) -> Category:
         self.require_live()
@@ -225,6 +331,30 @@ class Book(Aggregate):
     @event(CategoryRestored)
     def _restore_category(self, category_id: UUID) -> None:
         self.categories[category_id] = replace(self.categories[category_id], deleted=False)
+
+    @event(MemberJoined)
+    def _join(self, user_id: UUID, role: str, invitation_id: UUID) -> None:
+        self.members[user_id] = role
+
+    @event(RoleChanged)
+    def _change_role(self, user_id: UUID, role: str) -> None:
+        self.members[user_id] = role
+
+    @event(HandedOver)
+    def _hand_over(self, user_id: UUID, former_owner_id: UUID) -> None:
+        self.members |= {user_id: OWNER, former_owner_id: EDITOR}
+
+    @event(MemberRemoved)
+    def _remove_member(self, user_id: UUID) -> None:
+        del self.members[user_id]
+
+    @event(PeriodClosed)
+    def _close(self, through: date) -> None:
+        self.closings.append(through)
+
+    @event(PeriodReopened)
+    def _reopen(self, through: date, reason: str) -> None:
+        self.closings.pop()
 
 
 def fold_case(text: str) -> str:

@@ -1,6 +1,7 @@
 """Why the ledger refuses; each docstring is the message that users read."""
 
 from dataclasses import dataclass
+from datetime import date
 
 
 class LedgerError(Exception):
@@ -72,16 +73,99 @@ class TooManyCategories(LedgerError):
     categories_max: int
 
 
-class BookChanged(LedgerError):
+@dataclass(eq=False)
+class Changed(LedgerError):
+    """What your If-Match names is no longer so: read it again and decide anew."""
+
+    version: int
+    etag: str | None = None
+
+
+class BookChanged(Changed):
     """The book is no longer what your If-Match names: read it again and decide anew."""
 
 
-class CategoryChanged(LedgerError):
+class CategoryChanged(Changed):
     """The category is no longer what your If-Match names: read it again and decide anew."""
 
 
-class EntryChanged(LedgerError):
+class EntryChanged(Changed):
     """The entry is no longer what your If-Match names: read it again and decide anew."""
+
+
+class MemberChanged(Changed):
+    """The member is no longer what your If-Match names: read it again and decide anew."""
+
+
+class MemberNotFound(LedgerError):
+    """There is no such member in this book."""
+
+
+class AlreadyMember(LedgerError):
+    """You are a member of this book already."""
+
+
+class OwnerMustStay(LedgerError):
+    """A book always has one owner: make another member the owner first, then you can go."""
+
+
+@dataclass(eq=False)
+class TooManyMembers(LedgerError):
+    """A book has at most {members_max} members."""
+
+    members_max: int
+
+
+class InvitationNotFound(LedgerError):
+    """There is no such invitation, or it is for somebody else."""
+
+
+class InvitationGone(LedgerError):
+    """The invitation was used, or it expired: ask for another."""
+
+
+@dataclass(eq=False)
+class PeriodClosed(LedgerError):
+    """The book is closed through {through}: nothing dated until then can change. Its owner may reopen it."""
+
+    through: date
+
+
+@dataclass(eq=False)
+class AlreadyClosed(LedgerError):
+    """The book is already closed through {through}: close it through a later day."""
+
+    through: date
+
+
+class ClosingNotFound(LedgerError):
+    """No period of this book is closed, so there is nothing to reopen."""
+
+
+class ShareNotFound(LedgerError):
+    """There is no such link, or what it led to is deleted."""
+
+
+class ShareGone(LedgerError):
+    """The link has expired or was revoked."""
+
+
+class ShareRevoked(LedgerError):
+    """The link was revoked before."""
+
+
+@dataclass(eq=False)
+class TooManyShares(LedgerError):
+    """An entry has at most {shares_max} links that are neither expired nor revoked."""
+
+    shares_max: int
+
+
+@dataclass(eq=False)
+class IdempotencyKeyReused(LedgerError):
+    """This key came with another request before: take a new key for a new request, the same body for a retry."""
+
+    field: str = "Idempotency-Key"
 
 
 class TooBusy(LedgerError):

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -48,9 +48,14 @@ def slug_of(name: str) -> str:
 
 
 def problem(
-    status: int, slug: str, detail: str, request_id: str, errors: list[dict[str, str]] | None = None
+    status: int,
+    slug: str,
+    detail: str,
+    request_id: str,
+    errors: Sequence[Mapping[str, Any]] | None = None,
+    version: int | None = None,
 ) -> web.Response:
-    """Answer with a problem; its type leads to a page that explains it."""
+    """Answer with a problem; its type leads to a page that explains it. `version`: what the resource has now."""
     body: dict[str, Any] = {
         "type": f"/problems/{slug}",
         "title": slug.replace("-", " ").capitalize(),
@@ -60,6 +65,8 @@ def problem(
     }
     if errors:
         body["errors"] = errors
+    if version is not None:
+        body["version"] = version
     return web.Response(body=to_json(body), status=status, content_type=MEDIA_TYPE)
 
 
@@ -94,13 +101,22 @@ def problem_of(error: Exception, statuses: Statuses, request_id: str) -> web.Res
     if status == 500:
         _log.error("unexpected error", request_id=request_id, exc_info=error)
         return _protocol_problem(500, request_id, None)
-    if status == 422:
+    if status == 422 and not _has_own_page(type(error)):
         return problem(422, *PROTOCOL_PROBLEMS[422], request_id, [{name: vars(error)[name] for name in _IN_FIELD}])
     return _refusal(error, status, request_id)
 
 
+def _has_own_page(kind: type[Exception]) -> bool:
+    """Errors that word their message for each case share the page of invalid requests."""
+    return kind.__doc__ != "{message}"
+
+
 def _refusal(error: Exception, status: int, request_id: str) -> web.Response:
-    response = problem(status, slug_of(type(error).__name__), str(error), request_id)
+    errors = [{"field": vars(error)["field"], "message": str(error)}] if status == 422 else None
+    version, etag = getattr(error, "version", None), getattr(error, "etag", None)
+    response = problem(status, slug_of(type(error).__name__), str(error), request_id, errors, version)
+    if etag is not None:
+        response.headers["ETag"] = f'"{etag}"'
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
@@ -118,7 +134,9 @@ def _protocol_problem(status: int, request_id: str, allow: str | None) -> web.Re
 
 def problem_pages(statuses: Statuses) -> dict[str, tuple[int, str]]:
     """Every problem there is: {slug: (status, explanation)}; those of 422 have one page for all."""
-    own = ((slug_of(kind.__name__), status, kind.__doc__ or "") for kind, status in statuses.items() if status != 422)
+    own = (
+        (slug_of(kind.__name__), status, kind.__doc__ or "") for kind, status in statuses.items() if _has_own_page(kind)
+    )
     pages = {slug: (status, _PLACE.sub("…", text)) for slug, status, text in own}
     pages |= {slug: (status, text) for status, (slug, text) in PROTOCOL_PROBLEMS.items()}
     return pages | {"malformed-json": (400, "The body is no JSON (RFC 8259).")}

@@ -6,13 +6,21 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
+from email_validator import EmailNotValidError, validate_email
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
+
+from ledger.book import OWNER, ROLES
 
 NAME_LENGTH_MAX: Final = 100
 MEMO_LENGTH_MAX: Final = 10_000
 TAGS_MAX: Final = 20
 TAG_LENGTH_MAX: Final = 50
+EMAIL_LENGTH_MAX: Final = 254
+SHARE_SECONDS_DEFAULT: Final = 86_400
+SHARE_SECONDS_MIN: Final = 60
+SHARE_SECONDS_MAX: Final = 2_592_000
 KINDS: Final = ("income", "expense")
+GUEST_ROLES: Final = tuple(role for role in ROLES if role != OWNER)
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -80,6 +88,10 @@ def _kind(**options: Any) -> fields.String:
     return fields.String(validate=validate.OneOf(KINDS, error="Kind is “income” or “expense”."), **options)
 
 
+def _role(*roles: str, **options: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf(roles, error=f"Role is one of {', '.join(roles)}."), **options)
+
+
 class Strict(Schema):
     class Meta:
         unknown = RAISE
@@ -134,6 +146,61 @@ class AmendEntry(Strict):
 
 class DuplicateEntry(Strict):
     occurred_on = Day(load_default=None)
+
+
+class RevertEntry(Strict):
+    version = fields.Integer(required=True, strict=True)
+
+
+class Transfer(Strict):
+    from_book = fields.UUID(required=True)
+    to_book = fields.UUID(required=True)
+    amount = Amount(required=True)
+    to_amount = Amount(load_default=None, allow_none=True)
+    occurred_on = Day(load_default=None)
+    memo = Text(MEMO_LENGTH_MAX, load_default="")
+
+
+class Email(fields.String):
+    """An address that could be delivered to."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        email = super()._deserialize(value, attr, data, **kwargs) or ""
+        if len(email) > EMAIL_LENGTH_MAX:
+            raise ValidationError(f"An e-mail address has at most {EMAIL_LENGTH_MAX} characters.")
+        try:
+            return validate_email(email, check_deliverability=False).normalized
+        except EmailNotValidError as error:
+            raise ValidationError(str(error)) from None
+
+
+class Invite(Strict):
+    email = Email(required=True)
+    role = _role(*GUEST_ROLES, required=True)
+
+
+class ChangeRole(Strict):
+    role = _role(*ROLES, required=True)
+
+
+class ClosePeriod(Strict):
+    through = Day(required=True)
+
+
+class ReopenPeriod(Strict):
+    reason = Text(MEMO_LENGTH_MAX, length_min=1, trim=True, required=True)
+
+
+class ShareEntry(Strict):
+    expires_in_seconds = fields.Integer(
+        load_default=SHARE_SECONDS_DEFAULT,
+        strict=True,
+        validate=validate.Range(
+            SHARE_SECONDS_MIN,
+            SHARE_SECONDS_MAX,
+            error=f"A link lasts {SHARE_SECONDS_MIN} to {SHARE_SECONDS_MAX} seconds.",
+        ),
+    )
 
 
 class Nothing(Strict):

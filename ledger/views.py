@@ -1,11 +1,12 @@
 """What the API shows of entries and categories; the write side and the read side answer through the same code."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from ledger.book import Category
-from ledger.commands import Placed
+from ledger.commands.deciding import Placed
+from ledger.entry import TRANSFER_IN, TRANSFER_OUT
 from ledger.money import format_amount
 
 Id = UUID | str
@@ -20,6 +21,15 @@ def view_of_category(category: Category) -> dict[str, Any]:
     return category_view(category.category_id, category.name, category.kind, deleted=category.deleted)
 
 
+DIRECTIONS: Final = {TRANSFER_OUT: "out", TRANSFER_IN: "in"}
+"""How the two kinds of a transfer's postings are shown; both are entries of the kind `transfer`."""
+
+
+def transfer_view(transfer_id: Id, kind: str, book_id: Id, entry_id: Id) -> dict[str, Any]:
+    """The other side of a transfer, seen from the entry with a posting of this kind."""
+    return {"id": transfer_id, "direction": DIRECTIONS[kind], "book_id": book_id, "entry_id": entry_id}
+
+
 def entry_view(
     entry_id: Id,
     book_id: Id,
@@ -31,17 +41,19 @@ def entry_view(
     memo: str,
     tags: list[str],
     copied_from: Id | None,
+    batch_id: Id | None,
     created_by: Id | None,
     created_at: datetime,
     updated_at: datetime,
     version: int,
     *,
     deleted: bool,
+    transfer: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    return {
+    view = {
         "id": entry_id,
         "book_id": book_id,
-        "kind": kind,
+        "kind": "transfer" if transfer else kind,
         "amount": format_amount(amount_minor, currency),
         "currency": currency,
         "occurred_on": occurred_on,
@@ -49,18 +61,22 @@ def entry_view(
         "memo": memo,
         "tags": tags,
         "copied_from": copied_from,
-        "batch_id": None,
+        "batch_id": batch_id,
         "deleted": deleted,
         "created_by": created_by,
         "created_at": created_at,
         "updated_at": updated_at,
         "version": version,
     }
+    if transfer:
+        view["transfer"] = transfer
+    return view
 
 
 def view_of_entry(placed: Placed) -> dict[str, Any]:
     book, entry, posting = placed.book, placed.entry, placed.entry.posting
     category = book.categories[posting.category_id] if posting.category_id else None
+    other = entry.transfer
     return entry_view(
         entry.id,
         book.id,
@@ -72,9 +88,11 @@ def view_of_entry(placed: Placed) -> dict[str, Any]:
         entry.memo,
         entry.tags,
         entry.copied_from,
+        entry.batch_id,
         entry.created_by,
         entry.created_on,
         entry.modified_on,
         entry.version,
         deleted=entry.deleted,
+        transfer=transfer_view(other.transfer_id, posting.kind, other.book_id, other.entry_id) if other else None,
     )

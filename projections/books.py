@@ -1,8 +1,8 @@
 """Read model: the books with their sums, members and categories."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
-from datetime import datetime
+from dataclasses import astuple, dataclass, replace
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,8 +11,8 @@ import asyncpg
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.book import OWNER, Book, fold_case
-from ledger.entry import Entry, Posting
+from ledger.book import EDITOR, OWNER, Book, fold_case
+from ledger.entry import TRANSFER_IN, Entry, Posting
 from ledger.errors import BookNotFound
 from ledger.money import decimals_of, format_amount
 from ledger.views import category_view
@@ -21,12 +21,19 @@ from projections.paging import Page, page_of
 
 _LOAD_BOOKS = statement(__package__, "load_books")
 _SAVE_BOOKS = statement(__package__, "save_books")
+_LOAD_MEMBERS = statement(__package__, "load_members")
 _SAVE_MEMBERS = statement(__package__, "save_members")
+_DELETE_MEMBERS = statement(__package__, "delete_members")
+_LOAD_CLOSINGS = statement(__package__, "load_closings")
+_SAVE_CLOSINGS = statement(__package__, "save_closings")
+_DELETE_CLOSINGS = statement(__package__, "delete_closings")
 _LOAD_CATEGORIES = statement(__package__, "load_categories")
 _SAVE_CATEGORIES = statement(__package__, "save_categories")
 _GET_BOOK = statement(__package__, "get_book")
 _LIST_BOOKS = statement(__package__, "list_books")
 _LIST_CATEGORIES = statement(__package__, "list_categories")
+_LIST_MEMBERS = statement(__package__, "list_members")
+_LIST_CLOSINGS = statement(__package__, "list_closings")
 
 
 @dataclass
@@ -41,7 +48,9 @@ class BookRow:
     opening_balance_minor: int
     income_minor: int
     expense_minor: int
+    transferred_minor: int
     entry_count: int
+    closed_through: date | None
     deleted: bool
     created_at: datetime
     updated_at: datetime
@@ -65,13 +74,28 @@ class MemberRow:
     joined_at: datetime
 
 
+@dataclass(frozen=True)
+class ClosingRow:
+    journal_id: UUID
+    through: date
+    closed_at: datetime
+    closed_by: UUID | None
+
+
 class Books:
     """The rows of some journals, and what events do to them."""
 
-    def __init__(self, books: Iterable[BookRow] = (), categories: Iterable[CategoryRow] = ()) -> None:
+    def __init__(
+        self,
+        books: Iterable[BookRow] = (),
+        categories: Iterable[CategoryRow] = (),
+        members: Iterable[MemberRow] = (),
+        closings: Iterable[ClosingRow] = (),
+    ) -> None:
         self.books = {book.journal_id: book for book in books}
         self.categories = {category.category_id: category for category in categories}
-        self.members: list[MemberRow] = []
+        self.members = {(member.journal_id, member.user_id): member for member in members}
+        self.closings = {(closing.journal_id, closing.through): closing for closing in closings}
 
     def fold(self, events: Iterable[RecordedEvent]) -> None:
         for recorded in events:
@@ -94,13 +118,15 @@ class Books:
             event.opening_balance_minor,
             income_minor=0,
             expense_minor=0,
+            transferred_minor=0,
             entry_count=0,
+            closed_through=None,
             deleted=False,
             created_at=recorded_at,
             updated_at=recorded_at,
             version=recorded.version,
         )
-        self.members.append(MemberRow(journal_id, event.owner_id, OWNER, recorded_at))
+        self.members[journal_id, event.owner_id] = MemberRow(journal_id, event.owner_id, OWNER, recorded_at)
         for category in event.categories:
             self._put_category(journal_id, category.category_id, category.kind, category.name)
 
@@ -116,6 +142,18 @@ class Books:
                 book.deleted = True
             case Book.Restored():
                 book.deleted = False
+            case Book.PeriodClosed() | Book.PeriodReopened():
+                self._close(book, recorded, event)
+            case Book.MemberJoined() | Book.RoleChanged() | Book.HandedOver() | Book.MemberRemoved():
+                self._change_members(recorded, event)
+            case _:
+                self._change_categories(recorded, event)
+
+    def _put_category(self, journal_id: UUID, category_id: UUID, kind: str, name: str) -> None:
+        self.categories[category_id] = CategoryRow(journal_id, category_id, kind, name, deleted=False)
+
+    def _change_categories(self, recorded: RecordedEvent, event: Any) -> None:
+        match event:
             case Book.CategoryAdded():
                 self._put_category(recorded.journal_id, event.category_id, event.kind, event.name)
             case Book.CategoryRenamed():
@@ -125,8 +163,28 @@ class Books:
             case Book.CategoryRestored():
                 self.categories[event.category_id].deleted = False
 
-    def _put_category(self, journal_id: UUID, category_id: UUID, kind: str, name: str) -> None:
-        self.categories[category_id] = CategoryRow(journal_id, category_id, kind, name, deleted=False)
+    def _close(self, book: BookRow, recorded: RecordedEvent, event: Book.PeriodClosed | Book.PeriodReopened) -> None:
+        journal_id, through = recorded.journal_id, event.through
+        if isinstance(event, Book.PeriodClosed):
+            self.closings[journal_id, through] = ClosingRow(journal_id, through, recorded.recorded_at, recorded.actor)
+        else:
+            del self.closings[journal_id, through]
+        closed = [closing.through for closing in self.closings.values() if closing.journal_id == journal_id]
+        book.closed_through = max(closed, default=None)
+
+    def _change_members(self, recorded: RecordedEvent, event: Any) -> None:
+        journal_id, key = recorded.journal_id, (recorded.journal_id, event.user_id)
+        match event:
+            case Book.MemberJoined():
+                self.members[key] = MemberRow(journal_id, event.user_id, event.role, recorded.recorded_at)
+            case Book.RoleChanged():
+                self.members[key] = replace(self.members[key], role=event.role)
+            case Book.HandedOver():
+                former = (journal_id, event.former_owner_id)
+                self.members[key] = replace(self.members[key], role=OWNER)
+                self.members[former] = replace(self.members[former], role=EDITOR)
+            case Book.MemberRemoved():
+                del self.members[key]
 
     def _count(self, journal_id: UUID, event: Any) -> None:
         book = self.books[journal_id]
@@ -136,34 +194,54 @@ class Books:
             if posting is None:
                 continue
             book.entry_count += sign
-            if posting.kind == "income":
-                book.income_minor += sign * posting.amount_minor
-            else:
-                book.expense_minor += sign * posting.amount_minor
+            amount_minor = sign * posting.amount_minor
+            match posting.kind:
+                case "income":
+                    book.income_minor += amount_minor
+                case "expense":
+                    book.expense_minor += amount_minor
+                case _:
+                    book.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
     journal_ids = list({event.journal_id for event in events})
-    changed = {event.journal_id for event in events if isinstance(event.event, Book.Event)}
-    categories = await transaction.fetch(_LOAD_CATEGORIES, list(changed)) if changed else []
-    state = Books(
-        [_book_row(row) for row in await transaction.fetch(_LOAD_BOOKS, journal_ids)],
-        [CategoryRow(**row) for row in categories],
-    )
+    changed = list({event.journal_id for event in events if isinstance(event.event, Book.Event)})
+    books = [_book_row(row) for row in await transaction.fetch(_LOAD_BOOKS, journal_ids)]
+    state = await _with_parts(transaction, books, changed) if changed else Books(books)
+    members, closings = set(state.members), set(state.closings)
     state.fold(events)
-    await transaction.execute(_SAVE_BOOKS, *zip(*map(astuple, state.books.values()), strict=True))
-    if state.members:
-        await transaction.execute(_SAVE_MEMBERS, *zip(*map(astuple, state.members), strict=True))
-    if state.categories:
-        rows = [(*astuple(row), fold_case(row.name or "")) for row in state.categories.values()]
-        await transaction.execute(_SAVE_CATEGORIES, *zip(*rows, strict=True))
+    await _save(transaction, _SAVE_BOOKS, map(astuple, state.books.values()))
+    if changed:
+        categories = [(*astuple(row), fold_case(row.name or "")) for row in state.categories.values()]
+        await _save(transaction, _SAVE_CATEGORIES, categories)
+        await _save(transaction, _SAVE_MEMBERS, map(astuple, state.members.values()))
+        await _save(transaction, _SAVE_CLOSINGS, map(astuple, state.closings.values()))
+        await _save(transaction, _DELETE_MEMBERS, members - set(state.members))
+        await _save(transaction, _DELETE_CLOSINGS, closings - set(state.closings))
 
 
-BOOKS: Final = ReadModel("books", "book", 1, ("books", "members", "categories"), project)
+async def _with_parts(transaction: Transaction, books: list[BookRow], journal_ids: list[UUID]) -> Books:
+    """The rows of books whose categories, members or closings may change."""
+    return Books(
+        books,
+        [CategoryRow(**row) for row in await transaction.fetch(_LOAD_CATEGORIES, journal_ids)],
+        [MemberRow(**row) for row in await transaction.fetch(_LOAD_MEMBERS, journal_ids)],
+        [ClosingRow(**row) for row in await transaction.fetch(_LOAD_CLOSINGS, journal_ids)],
+    )
 
 
-async def get_book(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
-    """Read one book of the user's. Raises: BookNotFound."""
+async def _save(transaction: Transaction, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    columns = list(zip(*rows, strict=True))
+    if columns:
+        await transaction.execute(sql, *columns)
+
+
+BOOKS: Final = ReadModel("books", "book", 2, ("books", "members", "categories", "closings"), project)
+
+
+async def get_book(engine: Engine, user_id: UUID | None, book_id: UUID, position: int | None = None) -> dict[str, Any]:
+    """Read one book of the user's, now or as it was at a position of its journal. Raises: BookNotFound."""
     rows = await engine.fetch_fresh(_GET_BOOK, user_id, book_id)
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
@@ -190,7 +268,26 @@ async def list_categories(
     return page_of(found, page, _category_view, lambda row: (row["category_id"],))
 
 
-def book_view(row: asyncpg.Record) -> dict[str, Any]:
+async def list_members(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
+    """List who belongs to a book, longest first. Raises: BookNotFound."""
+    rows = await engine.fetch_fresh(_LIST_MEMBERS, user_id, book_id)
+    if not rows or rows[0]["reader_role"] is None:
+        raise BookNotFound
+    shown = ("user_id", "name", "email", "role", "joined_at")
+    return {"items": [{name: row[name] for name in shown} for row in rows], "next_cursor": None}
+
+
+async def list_closings(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
+    """List the closings in force, earliest first. Raises: BookNotFound."""
+    rows = await engine.fetch_fresh(_LIST_CLOSINGS, user_id, book_id)
+    if not rows or rows[0]["role"] is None:
+        raise BookNotFound
+    shown = ("through", "closed_at", "closed_by")
+    items = [{name: row[name] for name in shown} for row in rows if row["through"] is not None]
+    return {"items": items, "next_cursor": None}
+
+
+def book_view(row: Any) -> dict[str, Any]:
     currency, total = row["currency"], row["income_minor"] - row["expense_minor"]
     return {
         "id": row["journal_id"],
@@ -202,10 +299,10 @@ def book_view(row: asyncpg.Record) -> dict[str, Any]:
         "income": format_amount(int(row["income_minor"]), currency),
         "expense": format_amount(int(row["expense_minor"]), currency),
         "total": format_amount(int(total), currency),
-        "transferred": format_amount(0, currency),
-        "balance": format_amount(int(row["opening_balance_minor"] + total), currency),
+        "transferred": format_amount(int(row["transferred_minor"]), currency),
+        "balance": format_amount(int(row["opening_balance_minor"] + total + row["transferred_minor"]), currency),
         "entry_count": row["entry_count"],
-        "closed_through": None,
+        "closed_through": row["closed_through"],
         "deleted": row["deleted"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
@@ -218,5 +315,5 @@ def _category_view(row: asyncpg.Record) -> dict[str, Any]:
 
 
 def _book_row(row: asyncpg.Record) -> BookRow:
-    numbers = ("opening_balance_minor", "income_minor", "expense_minor")
+    numbers = ("opening_balance_minor", "income_minor", "expense_minor", "transferred_minor")
     return BookRow(**{**row, **{name: int(row[name]) for name in numbers}})

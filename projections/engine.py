@@ -4,7 +4,7 @@ Whoever catches a journal up locks its checkpoints first, reads the events after
 in one transaction: any number of readers and projectors may do so at once, on any worker.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -79,6 +79,10 @@ class Engine:
             await self.catch_up(rows[0]["stale_journals"])
             rows = await self._database.fetch(sql, *arguments)
         return rows
+
+    def decode(self, rows: Iterable[asyncpg.Record]) -> list[RecordedEvent]:
+        """Decode stored events that a query brought, each with its journal's wrapped key beside it."""
+        return decode_rows(rows, self._keyring)
 
     async def find_stale(self, after: UUID, journals_max: int) -> tuple[list[UUID], UUID | None]:
         """Look at the next journals in the order of their ids.

@@ -214,6 +214,7 @@ def _view(row: asyncpg.Record) -> dict[str, Any]:
         row["memo"],
         row["tags"],
         row["copied_from"],
+        None,
         row["created_by"],
         row["created_at"],
         row["updated_at"],

@@ -9,9 +9,9 @@ from auth.middleware import PRINCIPAL
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
 from ledger.errors import EntryNotFound
-from ledger.http import METADATA, book_id
+from ledger.http.requests import METADATA, book_id
 from projections import schemas
-from projections.books import get_book, list_books, list_categories
+from projections.books import get_book, list_books, list_categories, list_closings, list_members
 from projections.engine import Engine
 from projections.entries import ORDERS, Filters, get_entry, list_entries
 from projections.paging import Page, decode_cursor
@@ -36,6 +36,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/totals", show_totals),
         web.get("/books/{book}", show_book),
         web.get("/books/{book}/categories", show_categories),
+        web.get("/books/{book}/members", show_members),
+        web.get("/books/{book}/closings", show_closings),
         web.get("/books", show_books),
         web.get("/wallet", show_wallet),
         web.get("/users/me/sessions", show_sessions),
@@ -72,7 +74,7 @@ async def show_entry(request: web.Request) -> web.Response:
 
 async def show_totals(request: web.Request) -> web.Response:
     asked = _ask(request, _ASK_TOTALS)
-    return answer_plain(await get_totals(request.app[ENGINE], _user(request), book_id(request), **asked))
+    return answer(request, await get_totals(request.app[ENGINE], _user(request), book_id(request), **asked))
 
 
 async def show_book(request: web.Request) -> web.Response:
@@ -92,8 +94,16 @@ async def show_categories(request: web.Request) -> web.Response:
     return _answer_list(request, categories)
 
 
+async def show_members(request: web.Request) -> web.Response:
+    return answer(request, await list_members(request.app[ENGINE], _user(request), book_id(request)))
+
+
+async def show_closings(request: web.Request) -> web.Response:
+    return answer(request, await list_closings(request.app[ENGINE], _user(request), book_id(request)))
+
+
 async def show_wallet(request: web.Request) -> web.Response:
-    return answer_plain(await get_wallet(request.app[ENGINE], _user(request)))
+    return answer(request, await get_wallet(request.app[ENGINE], _user(request)))
 
 
 async def show_sessions(request: web.Request) -> web.Response:
@@ -120,7 +130,7 @@ def _page(asked: dict[str, Any], order: str, key_types: tuple[Any, ...]) -> Page
 
 
 def _answer_list(request: web.Request, listed: dict[str, Any]) -> web.Response:
-    response = answer_plain(listed)
+    response = answer(request, listed)
     if listed["next_cursor"] is not None:
         following = request.rel_url.update_query(cursor=listed["next_cursor"])
         response.headers["Link"] = f'<{following}>; rel="next"'

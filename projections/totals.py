@@ -1,8 +1,8 @@
-"""Read model: income and expense per day and per month, by category."""
+"""Read model: income, expense and transfers per day and per month, by category and member."""
 
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -10,58 +10,80 @@ from uuid import UUID
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.entry import Posting
+from ledger.entry import TRANSFER_IN, Entry, Posting
 from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
 
 _ADD = statement(__package__, "add_totals")
+_LOAD_AUTHORS = statement(__package__, "load_authors")
 _GET = statement(__package__, "get_totals")
 
-GROUPINGS: Final = ("day", "month", "category")
-NO_CATEGORY: Final = UUID(int=0)
+GROUPINGS: Final = ("day", "month", "category", "member")
+NONE: Final = UUID(int=0)
+"""Stands in a key for no category, and for the system as member."""
 _DAY: Final = timedelta(days=1)
 
-Key = tuple[UUID, str, date, UUID]
+Key = tuple[UUID, str, date, UUID, UUID]
+Stream = tuple[UUID, UUID]
 
 
 @dataclass
 class Sums:
+    """Entries are counted by income and expense; what is transferred belongs to neither."""
+
     income_minor: int = 0
     expense_minor: int = 0
+    transferred_minor: int = 0
     entry_count: int = 0
 
     def add(self, posting: Posting, sign: int) -> None:
-        self.entry_count += sign
-        if posting.kind == "income":
-            self.income_minor += sign * posting.amount_minor
-        else:
-            self.expense_minor += sign * posting.amount_minor
+        amount_minor = sign * posting.amount_minor
+        match posting.kind:
+            case "income":
+                self.income_minor += amount_minor
+                self.entry_count += sign
+            case "expense":
+                self.expense_minor += amount_minor
+                self.entry_count += sign
+            case _:
+                self.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
 
 
-def fold(events: Iterable[RecordedEvent]) -> dict[Key, Sums]:
-    """What events add to each day and month, negative where they take away."""
+def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | None = None) -> dict[Key, Sums]:
+    """What events add to each day and month, negative where they take away.
+
+    `authors`: who recorded the entries that these events change but do not record.
+    """
     sums: dict[Key, Sums] = {}
+    known = dict(authors or {})
     for recorded in events:
+        stream = (recorded.journal_id, recorded.stream_id)
+        if recorded.version == 1:
+            known[stream] = recorded.actor
         for name, sign in (("removes", -1), ("adds", 1)):
             posting: Posting | None = getattr(recorded.event, name, None)
             if posting is None:
                 continue
-            category_id = posting.category_id or NO_CATEGORY
+            dimensions = (posting.category_id or NONE, known[stream] or NONE)
             day, month = posting.occurred_on, posting.occurred_on.replace(day=1)
             for grain, starts_on in (("day", day), ("month", month)):
-                key = (recorded.journal_id, grain, starts_on, category_id)
+                key = (recorded.journal_id, grain, starts_on, *dimensions)
                 sums.setdefault(key, Sums()).add(posting, sign)
     return sums
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
-    rows = [(*key, s.income_minor, s.expense_minor, s.entry_count) for key, s in fold(events).items()]
+    of_entries = [event for event in events if isinstance(event.event, Entry.Event)]
+    earlier = list({(event.journal_id, event.stream_id) for event in of_entries if event.version > 1})
+    loaded = await transaction.fetch(_LOAD_AUTHORS, *zip(*earlier, strict=True)) if earlier else []
+    authors = {(row["journal_id"], row["stream_id"]): row["author_id"] for row in loaded}
+    rows = [(*key, *astuple(sums)) for key, sums in fold(of_entries, authors).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
 
-TOTALS: Final = ReadModel("totals", "book", 1, ("totals",), project)
+TOTALS: Final = ReadModel("totals", "book", 2, ("totals",), project)
 
 
 class Piece(NamedTuple):

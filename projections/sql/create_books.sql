@@ -1,4 +1,4 @@
--- A row per book with its sums, its members and its categories.
+-- A row per book with its sums, its members, its categories and its closed periods.
 CREATE TABLE books (
     journal_id            uuid PRIMARY KEY,
     name                  text,             -- null once erased
@@ -8,7 +8,9 @@ CREATE TABLE books (
     opening_balance_minor numeric NOT NULL,
     income_minor          numeric NOT NULL, -- sums of live entries
     expense_minor         numeric NOT NULL,
-    entry_count           bigint NOT NULL,  -- live ones
+    transferred_minor     numeric NOT NULL, -- what came in by transfers less what went out
+    entry_count           bigint NOT NULL,  -- live ones, transfers included
+    closed_through        date,
     deleted               boolean NOT NULL,
     created_at            timestamptz NOT NULL,
     updated_at            timestamptz NOT NULL,
@@ -32,4 +34,12 @@ CREATE TABLE categories (
     folded_name text,                       -- the name as it is searched
     deleted     boolean NOT NULL,
     PRIMARY KEY (journal_id, category_id)
+);
+
+CREATE TABLE closings (
+    journal_id uuid NOT NULL,
+    through    date NOT NULL,
+    closed_at  timestamptz NOT NULL,
+    closed_by  uuid,
+    PRIMARY KEY (journal_id, through)
 );

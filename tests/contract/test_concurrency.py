@@ -10,10 +10,12 @@ from uuid_utils.compat import uuid7
 from eventstore.errors import Conflict, StoreUnavailable
 from eventstore.store import Change, Guard
 from ledger.book import Book
-from ledger.commands import Ledger, delete_book, record_entry
+from ledger.commands.books import delete_book
+from ledger.commands.entries import record_entry
 from ledger.entry import Entry
 from ledger.errors import BookDeleted, EntryDeleted
 from tests.contract.books import everything, gapless, guard_on, opened, recorded
+from tests.ledgers import a_ledger
 from tests.told import DAY, a_posting, an_entry
 
 WRITERS = 32
@@ -77,7 +79,7 @@ async def test_guard_holds_while_another_process_moves_what_it_guards(store, nei
 async def test_entry_decided_on_a_cached_book_is_refused_once_another_process_deleted_it(
     store, neighbour, metadata, book
 ):
-    here, there = Ledger(store, uuid7), Ledger(neighbour, uuid7)
+    here, there = a_ledger(store), a_ledger(neighbour)
 
     def record(number):
         return record_entry(here, metadata, book.id, "expense", str(number + 1), DAY, None, "", [])

@@ -20,13 +20,15 @@ from eventstore.codec import Metadata
 from eventstore.database import open_database
 from eventstore.keys import Keyring
 from eventstore.store import Change, EventStore
-from ledger import commands
 from ledger.book import Book
-from ledger.commands import Ledger
+from ledger.commands import books as book_commands
+from ledger.commands import entries as commands
+from ledger.commands.entries import Target
 from ledger.errors import LedgerError
 from projections.engine import Engine
 from service import READ_MODELS, now
 from tests.conftest import MASTER_KEY, TEMPLATE, _fresh_database
+from tests.ledgers import a_ledger
 
 CURRENCIES = ("KRW", "USD", "KWD")
 TABLES = [table for model in READ_MODELS for table in model.tables] + ["checkpoints"]
@@ -67,7 +69,7 @@ class History:
 
     def __init__(self, store: EventStore, engine: Engine) -> None:
         self.store, self.engine = store, engine
-        self.ledger = Ledger(store, uuid7)
+        self.ledger = a_ledger(store)
         self.user = uuid7()
         self.metadata = Metadata(self.user, "a request")
         self.books: list[UUID] = []
@@ -84,8 +86,8 @@ class History:
         )
         await self.store.append(self.metadata, [Change(self.user, user)])
         for currency in CURRENCIES:
-            book = await commands.open_book(self.ledger, self.metadata, "집", currency, "", "100", "ko")
-            self.books.append(book.id)
+            opened = await book_commands.open_book(self.ledger, self.metadata, "집", currency, "", "100", "ko")
+            self.books.append(opened.book.id)
 
     async def take(self, name: str, *arguments: Any) -> None:
         """Take one step; one that the ledger refuses leaves nothing."""
@@ -106,7 +108,7 @@ class History:
         self.entries.append((book_id, placed.entry.id))
 
     async def change_book_or_entry(self, name: str, index: int, *arguments: Any) -> None:
-        command: Callable[..., Awaitable[Any]] = getattr(commands, name)
+        command: Callable[..., Awaitable[Any]] = getattr(commands, name, None) or getattr(book_commands, name)
         book_id = self.books[index % len(self.books)]
         if name in {"rename_category", "delete_category", "restore_category"}:
             place, *rest = arguments
@@ -115,7 +117,8 @@ class History:
             await command(self.ledger, self.metadata, book_id, *arguments)
         elif self.entries:
             book_id, entry_id = self.entries[index % len(self.entries)]
-            placed = await command(self.ledger, self.metadata, book_id, entry_id, *arguments, lambda _: None)
+            target = Target(self.metadata, book_id, entry_id, lambda _: None)
+            placed = await command(self.ledger, target, *arguments)
             self.entries.append((book_id, placed.entry.id))
 
     async def category_id(self, book_id: UUID, place: int) -> UUID:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from auth.session import SECRET_BYTES, SIGNED_OUT, RefreshToken, Session
+from auth.session import SIGNED_OUT, RefreshToken, Session
 from ledger.book import Book, Category
 from projections import entries, sessions
 from projections.books import Books, MemberRow
@@ -204,7 +204,7 @@ def test_entries_fold_passes_over_events_of_the_book():
 
 
 def test_session_started_refreshed_and_ended_is_shown_so():
-    first = RefreshToken(OWNER, SESSION, bytes(SECRET_BYTES))
+    first = RefreshToken(OWNER, SESSION, bytes(RefreshToken.SECRET_BYTES))
     second = first.successor(b"key")
     session = Session(id=SESSION, refresh_hash=first.digest, user_agent="Firefox", ip="192.0.2.1")
     journal, rows = Journal(OWNER), {}

@@ -3,7 +3,7 @@
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from ledger.http import preferred_language
+from ledger.http.requests import preferred_language
 from ledger.starter import LANGUAGES, starter_categories
 from tests.given import an_id
 

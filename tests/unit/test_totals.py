@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from projections.totals import NO_CATEGORY, Piece, Sums, cut, fold
+from projections.totals import NONE, Piece, Sums, cut, fold
 from tests.told import BOOK, DAY, FOOD, SALARY, Journal, a_book, a_posting, an_entry
 
 RANGE_DAYS_MAX = 1_000
@@ -104,7 +104,7 @@ def test_fold_of_a_recorded_entry_adds_to_its_day_and_month():
 def test_fold_of_an_entry_without_a_category_is_kept_apart():
     posting = a_posting(7, category_id=None, kind="income")
     sums = fold(Journal().record(an_entry(posting=posting)))
-    assert Sums(7, 0, 1) == sums[BOOK, "day", DAY, NO_CATEGORY]
+    assert Sums(7, 0, 1) == sums[BOOK, "day", DAY, NONE]
 
 
 def test_fold_of_an_amended_entry_takes_away_what_it_was():

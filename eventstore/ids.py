@@ -1,0 +1,12 @@
+"""Ids that follow from what they stand for."""
+
+from uuid import UUID
+
+_VERSION_8 = 0x8000 << 64
+_VARIANT = 0x8000 << 48
+_NEITHER = ~((0xF000 << 64) | (0xC000 << 48))
+
+
+def id_of(digest: bytes) -> UUID:
+    """Make a UUID of version 8 (RFC 9562, 5.8) of the first 128 bits of a digest."""
+    return UUID(int=int.from_bytes(digest[:16]) & _NEITHER | _VERSION_8 | _VARIANT)

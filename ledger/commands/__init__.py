@@ -1,0 +1,1 @@
+"""What a member may ask of a book: load, decide, append."""

@@ -1,0 +1,212 @@
+"""How every command is decided.
+
+An entry is decided on a cached book: the append carries the guard "book still at this version", so a decision on
+a book that has moved is never recorded, and a refusal is given only on the book as it is stored.
+
+A retry of an operation (one Idempotency-Key) finds what it did before: what it made has an id that follows from the
+operation, and its events name it. It is then answered from the events up to there, as it was the first time.
+"""
+
+import hmac
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+from cachetools import LRUCache
+
+from eventstore.aggregate import Aggregate
+from eventstore.codec import Metadata
+from eventstore.errors import Conflict
+from eventstore.ids import id_of
+from eventstore.store import AnyAggregate, Change, EventStore, Guard, replay
+from ledger.book import MEMBERS, WRITERS, Book
+from ledger.entry import Entry
+from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField, LedgerError, TooBusy
+from ledger.money import parse_amount
+
+ATTEMPTS_MAX: Final = 10
+CACHED_BOOKS_MAX: Final = 2_000
+
+Decided = TypeVar("Decided")
+
+
+class FindEmail(Protocol):
+    """Tells a user's e-mail address; the ledger itself knows none."""
+
+    async def __call__(self, user_id: UUID) -> str: ...
+
+
+class Ledger:
+    """The store, the books lately in use, and what commands need of the world."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        new_id: Callable[[], UUID],
+        clock: Callable[[], datetime],
+        find_email: FindEmail,
+        secret: bytes,
+    ) -> None:
+        self.store = store
+        self.new_id = new_id
+        self.clock = clock
+        self.find_email = find_email
+        self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
+        self._secret = secret
+
+    def id_for(self, metadata: Metadata, what: str = "") -> UUID:
+        """The id of what a command makes: the operation's own, or for another thing one that follows from it."""
+        if metadata.operation is None:
+            return self.new_id()
+        return id_of(self._derive(metadata.operation, what)) if what else metadata.operation
+
+    def secret_for(self, metadata: Metadata, length: int) -> bytes:
+        """Random bytes; for an operation those that it had the first time, so that a lost answer can be given again."""
+        if metadata.operation is None:
+            return os.urandom(length)
+        return self._derive(metadata.operation, "secret")[:length]
+
+    def _derive(self, operation: UUID, what: str) -> bytes:
+        return hmac.digest(self._secret, operation.bytes + what.encode(), "sha256")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An entry, with the book that it is seen in; `replayed` where this is a retry's answer."""
+
+    book: Book
+    entry: Entry
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A book after a command; for a retry as it was then, at that position of its journal."""
+
+    book: Book
+    replayed_at: int | None = None
+
+
+async def decide_on_book(
+    ledger: Ledger,
+    book_id: UUID,
+    decide: Callable[[Book], Awaitable[Decided]],
+    find_earlier: Callable[[Book], Awaitable[Decided | None]] | None = None,
+) -> Decided:
+    """Decide on the cached book; where that ends in refusal or conflict, decide anew on the stored one.
+
+    `find_earlier` looks for what the same operation did before; a first attempt does without.
+    Raises: BookNotFound, TooBusy, and what `decide` raises.
+    """
+    cached = ledger.books.get(book_id)
+    if cached is not None:
+        try:
+            return await decide(cached)
+        except (LedgerError, Conflict):
+            ledger.books.pop(book_id, None)
+    for _ in range(ATTEMPTS_MAX):
+        book = ledger.books[book_id] = await load_book(ledger, book_id)
+        earlier = await find_earlier(book) if find_earlier else None
+        if earlier is not None:
+            return earlier
+        try:
+            return await decide(book)
+        except Conflict:
+            ledger.books.pop(book_id, None)
+    raise TooBusy
+
+
+async def change_book(
+    ledger: Ledger,
+    metadata: Metadata,
+    book_id: UUID,
+    roles: frozenset[str],
+    change: Callable[[Book], None],
+) -> Settled:
+    """Change the stored book; the cached one serves others meanwhile and is never changed in place."""
+    for _ in range(ATTEMPTS_MAX):
+        book = await load_book(ledger, book_id)
+        done_at = position_of(book, metadata)
+        if done_at is not None:
+            book.require_role(metadata.actor, MEMBERS)
+            return Settled(await load_book(ledger, book_id, done_at), done_at)
+        book.require_role(metadata.actor, roles)
+        change(book)
+        if not book.unrecorded_events():
+            return Settled(book)
+        try:
+            await ledger.store.append(metadata, [Change(book_id, book)])
+        except Conflict:
+            continue
+        ledger.books[book_id] = book
+        return Settled(book)
+    raise TooBusy
+
+
+def position_of(aggregate: Aggregate, metadata: Metadata) -> int | None:
+    """Where the operation ended in an aggregate that it changed before. Raises: IdempotencyKeyReused."""
+    if metadata.operation is None or metadata.operation not in aggregate.operations:
+        return None
+    done = aggregate.operations[metadata.operation]
+    if done.fingerprint != metadata.fingerprint:
+        raise IdempotencyKeyReused
+    return done.position
+
+
+async def made_before(
+    ledger: Ledger, metadata: Metadata, book: Book, kind: type[AnyAggregate], stream_id: UUID | None
+) -> AnyAggregate | None:
+    """What the same operation made, as it was then; None where it made nothing.
+
+    Raises: IdempotencyKeyReused where another request took the id; BookNotFound for who is no member any more.
+    """
+    if metadata.operation is None or stream_id is None:
+        return None
+    book.require_role(metadata.actor, MEMBERS)
+    events = await ledger.store.load_events(book.id, stream_id)
+    if not events:
+        return None
+    made = replay(kind, (event for event in events if event.operation == metadata.operation))
+    if made is None or position_of(made, metadata) is None:
+        raise IdempotencyKeyReused
+    return made
+
+
+async def load_book(ledger: Ledger, book_id: UUID, position_max: int | None = None) -> Book:
+    """Raises: BookNotFound."""
+    book = await ledger.store.load(book_id, Book, book_id, position_max)
+    if book is None:
+        raise BookNotFound
+    return book
+
+
+def guard_on(book: Book) -> Guard:
+    """The book is still as it was when this was decided."""
+    return Guard(book.id, book.id, book.version)
+
+
+def require_writer(book: Book, metadata: Metadata) -> None:
+    """Raises: BookNotFound, NotPermitted, BookDeleted."""
+    book.require_role(metadata.actor, WRITERS)
+    book.require_live()
+
+
+def usable_category(book: Book, category_id: UUID | None) -> UUID | None:
+    """Raises: InvalidField."""
+    if category_id is not None and (category_id not in book.categories or book.categories[category_id].deleted):
+        raise InvalidField("category_id", "This book has no such category, or it is deleted.")
+    return category_id
+
+
+def minor_units(field: str, text: str, currency: str, *, positive: bool = False) -> int:
+    """Raises: InvalidField."""
+    try:
+        amount_minor = parse_amount(text, currency)
+    except ValueError as error:
+        raise InvalidField(field, str(error)) from None
+    if positive and amount_minor <= 0:
+        raise InvalidField(field, "An amount is greater than zero; say income or expense by its kind.")
+    return amount_minor

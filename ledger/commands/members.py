@@ -1,0 +1,96 @@
+"""Commands on who belongs to a book."""
+
+from uuid import UUID
+
+from eventstore.codec import Metadata
+from eventstore.errors import Conflict
+from eventstore.store import Change
+from eventstore.tokens import StreamToken
+from ledger.book import MEMBERS, OWNERS, Book
+from ledger.commands.deciding import (
+    ATTEMPTS_MAX,
+    Ledger,
+    Settled,
+    change_book,
+    decide_on_book,
+    guard_on,
+    load_book,
+    made_before,
+    position_of,
+)
+from ledger.errors import InvitationNotFound, TooBusy
+from ledger.invitation import LIFETIME, Invitation
+
+
+async def invite(
+    ledger: Ledger, metadata: Metadata, book_id: UUID, email: str, role: str
+) -> tuple[StreamToken, Invitation, bool]:
+    """Make an invitation. Returns: its token, itself, and whether this is a retry's answer."""
+    secret = ledger.secret_for(metadata, StreamToken.SECRET_BYTES)
+    token = StreamToken(book_id, ledger.id_for(metadata), secret)
+
+    async def decide(book: Book) -> tuple[StreamToken, Invitation, bool]:
+        book.require_role(metadata.actor, OWNERS)
+        book.require_live()
+        expires_at = ledger.clock() + LIFETIME
+        invitation = Invitation(
+            id=token.stream_id, email=email, role=role, token_hash=token.digest, expires_at=expires_at
+        )
+        await ledger.store.append(metadata, [Change(book_id, invitation)], [guard_on(book)])
+        return token, invitation, False
+
+    async def find_earlier(book: Book) -> tuple[StreamToken, Invitation, bool] | None:
+        earlier = await made_before(ledger, metadata, book, Invitation, token.stream_id)
+        return (token, earlier, True) if earlier else None
+
+    return await decide_on_book(ledger, book_id, decide, find_earlier)
+
+
+async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tuple[Settled, str]:
+    """Join the book that an invitation is for. Returns: the book, and the role in it."""
+    token = StreamToken.parse(text)
+    if token is None or metadata.actor is None:
+        raise InvitationNotFound
+    email = await ledger.find_email(metadata.actor)
+    for _ in range(ATTEMPTS_MAX):
+        invitation = await ledger.store.load(token.journal_id, Invitation, token.stream_id)
+        if invitation is None:
+            raise InvitationNotFound
+        book = await load_book(ledger, token.journal_id)
+        done_at = position_of(invitation, metadata)
+        if done_at is not None and invitation.accepted_by == metadata.actor:
+            return Settled(book, done_at), invitation.role
+        invitation.accept(metadata.actor, email, token, ledger.clock())
+        book.join(metadata.actor, invitation.role, invitation.id)
+        try:
+            await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)])
+        except Conflict:
+            continue
+        ledger.books[book.id] = book
+        return Settled(book), invitation.role
+    raise TooBusy
+
+
+async def change_role(
+    ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, role: str, version: int | None = None
+) -> Settled:
+    """Give a member another role; `owner` hands the book over."""
+
+    def change(book: Book) -> None:
+        book.require_version(version)
+        book.change_role(user_id, role)
+
+    return await change_book(ledger, metadata, book_id, OWNERS, change)
+
+
+async def remove_member(
+    ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, version: int | None = None
+) -> Settled:
+    """Take somebody out of the book, or leave it."""
+    roles = MEMBERS if user_id == metadata.actor else OWNERS
+
+    def change(book: Book) -> None:
+        book.require_version(version)
+        book.remove_member(user_id)
+
+    return await change_book(ledger, metadata, book_id, roles, change)

@@ -1,0 +1,10 @@
+"""The routes that change books and what is in them."""
+
+from aiohttp import web
+
+from ledger.http import books, entries, members
+
+
+def routes() -> list[web.RouteDef]:
+    """All of them, in the order of the traffic."""
+    return [*entries.routes(), *books.routes(), *members.routes()]

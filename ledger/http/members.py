@@ -1,0 +1,91 @@
+"""The routes that change who belongs to a book."""
+
+from typing import Final
+from uuid import UUID
+
+from aiohttp import web
+
+from ledger import schemas
+from ledger.answers import answer, require_match
+from ledger.commands import members as commands
+from ledger.errors import MemberChanged, MemberNotFound
+from ledger.http.requests import (
+    LEDGER,
+    METADATA,
+    READS,
+    View,
+    body_of,
+    book_id,
+    id_in_path,
+    operation_of,
+    read_book,
+)
+
+_INVITE: Final = schemas.Invite()
+_CHANGE_ROLE: Final = schemas.ChangeRole()
+_NOTHING: Final = schemas.Nothing()
+
+
+def routes() -> list[web.RouteDef]:
+    member = "/books/{book}/members/{user}"
+    return [
+        web.patch(member, change_role),
+        web.delete(member, remove_member),
+        web.post("/books/{book}/invitations", invite),
+        web.post("/invitations/{token}/accept", accept_invitation),
+    ]
+
+
+async def invite(request: web.Request) -> web.Response:
+    body, metadata = await body_of(request, _INVITE), await operation_of(request)
+    token, invitation, replayed = await commands.invite(request.app[LEDGER], metadata, book_id(request), **body)
+    view = {"token": token.text, "expires_at": invitation.expires_at}
+    return answer(request, view, status=201, replayed=replayed)
+
+
+async def accept_invitation(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
+    metadata, token = await operation_of(request), request.match_info["token"]
+    settled, role = await commands.accept_invitation(request.app[LEDGER], metadata, token)
+    await read_book(request, settled.book.id)  # the lists of the new member's books must know of it
+    view = {"book_id": settled.book.id, "role": role}
+    return answer(request, view, replayed=settled.replayed_at is not None)
+
+
+async def change_role(request: web.Request) -> web.Response:
+    body = await body_of(request, _CHANGE_ROLE)
+    book, user, version = book_id(request), _user_id(request), await _expected_version(request)
+    await commands.change_role(request.app[LEDGER], request[METADATA], book, user, **body, version=version)
+    return answer(request, await _read_member(request, book, user))
+
+
+async def remove_member(request: web.Request) -> web.Response:
+    book, user, version = book_id(request), _user_id(request), await _expected_version(request)
+    await commands.remove_member(request.app[LEDGER], request[METADATA], book, user, version)
+    return web.Response(status=204)
+
+
+def _user_id(request: web.Request) -> UUID:
+    return id_in_path(request, "user", MemberNotFound)
+
+
+async def _read_member(request: web.Request, book: UUID, user: UUID) -> View:
+    """Raises: BookNotFound, MemberNotFound."""
+    members = await request.app[READS].members(request[METADATA].actor, book)
+    found: View | None = next((member for member in members["items"] if UUID(str(member["user_id"])) == user), None)
+    if found is None:
+        raise MemberNotFound
+    return found
+
+
+async def _expected_version(request: web.Request) -> int | None:
+    """The version of a book in which the member is as If-Match says; None: any will do.
+
+    Raises: BookNotFound, MemberNotFound, MemberChanged.
+    """
+    if request.if_match is None or any(tag.value == "*" for tag in request.if_match):
+        return None
+    book = book_id(request)
+    version: int = (await read_book(request, book))["version"]
+    require_match(request, await _read_member(request, book, _user_id(request)), MemberChanged, version)
+    return version

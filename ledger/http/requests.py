@@ -1,0 +1,127 @@
+"""What every route of the ledger takes from a request."""
+
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from aiohttp import web
+from marshmallow import Schema, ValidationError
+
+from eventstore.codec import Metadata, canonical
+from eventstore.ids import id_of
+from ledger.commands.deciding import Ledger
+from ledger.errors import BookNotFound, LedgerError
+from ledger.starter import LANGUAGES
+
+LEDGER: Final = web.AppKey("ledger", Ledger)
+TIME_ZONE: Final = web.AppKey("time_zone", ZoneInfo)
+METADATA: Final = web.RequestKey("metadata", Metadata)
+OPERATION_SECRET: Final = web.AppKey("operation_secret", bytes)
+
+Clock = Callable[[], datetime]
+CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
+
+View = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What the write side shows of the read side; the user and the book come first. Raises: BookNotFound."""
+
+    book: Callable[[UUID | None, UUID, int | None], Awaitable[View]]
+    """At a position of the journal, or now."""
+    members: Callable[[UUID | None, UUID], Awaitable[View]]
+    closings: Callable[[UUID | None, UUID], Awaitable[View]]
+
+
+READS: Final = web.AppKey("reads", Reads)
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def book_id(request: web.Request) -> UUID:
+    """The book in the path. Raises: BookNotFound."""
+    return id_in_path(request, "book", BookNotFound)
+
+
+def id_in_path(request: web.Request, name: str, not_found: type[LedgerError]) -> UUID:
+    """An id in the path; what is no UUID names nothing that exists."""
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise not_found from None
+
+
+async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:
+    """Read and validate a JSON body; none at all counts as an empty object.
+
+    Raises: ValidationError, JSONDecodeError.
+    """
+    content = await request.read()
+    loaded: dict[str, Any] = schema.load(orjson.loads(content) if content else {})
+    return loaded
+
+
+async def operation_of(request: web.Request) -> Metadata:
+    """Who asks, and for which operation: the same Idempotency-Key of the same user names the same one.
+
+    Raises: ValidationError, JSONDecodeError.
+    """
+    if "Idempotency-Key" not in request.headers:
+        return request[METADATA]
+    content = await request.read()
+    return keyed(request, canonical(orjson.loads(content)) if content else b"")
+
+
+def keyed(request: web.Request, content: bytes) -> Metadata:
+    """As operation_of, for a request with this content. Raises: ValidationError."""
+    metadata, key = request[METADATA], request.headers.get("Idempotency-Key")
+    if key is None or metadata.actor is None:
+        return metadata
+    if _KEY.fullmatch(key) is None:
+        raise ValidationError("A key is 1 to 255 visible ASCII characters.", "Idempotency-Key")
+    name = metadata.actor.bytes + key.encode()
+    secret = request.app[OPERATION_SECRET]
+    asked = b"\n".join([name, request.method.encode(), request.path_qs.encode(), content])
+    fingerprint = hmac.digest(secret, b"request " + asked, "sha256")[:16].hex()
+    return replace(
+        metadata, operation=id_of(hmac.digest(secret, b"operation " + name, "sha256")), fingerprint=fingerprint
+    )
+
+
+def today(request: web.Request) -> date:
+    """The day in the client's Time-Zone header, or in the service's time zone.
+
+    Raises: ValidationError.
+    """
+    name = request.headers.get("Time-Zone")
+    try:
+        zone = ZoneInfo(name) if name else request.app[TIME_ZONE]
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValidationError("Time-Zone is an IANA name such as Asia/Seoul.", "Time-Zone") from None
+    return request.app[CLOCK]().astimezone(zone).date()
+
+
+def preferred_language(request: web.Request) -> str:
+    """The first language of Accept-Language that we speak, by quality; Korean without one."""
+    ranked = []
+    for place, item in enumerate(request.headers.get("Accept-Language", "").split(",")):
+        tag, _, quality = item.replace(" ", "").lower().partition(";q=")
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            weight = 0.0
+        if weight > 0:
+            ranked.append((-weight, place, tag.partition("-")[0]))
+    return next((language for _, _, language in sorted(ranked) if language in LANGUAGES), LANGUAGES[0])
+
+
+async def read_book(request: web.Request, book: UUID, position: int | None = None) -> View:
+    """The book as it is shown, now or at a position of its journal."""
+    return await request.app[READS].book(request[METADATA].actor, book, position)
