@@ -39,8 +39,9 @@ class Answer:
         """What kind of problem this is, once it has the shape that all of them have."""
         body = self.json
         assert self.headers["Content-Type"].startswith(PROBLEM)
-        assert {"type", "title", "status", "detail", "instance"} == set(body) - {"errors"}
+        assert {"type", "title", "status", "detail", "instance"} == set(body) - {"errors", "version"}
         assert ("errors" in body) == (self.status == 422)
+        assert ("version" in body) == (self.status == 412)
         assert (self.status, self.headers["X-Request-Id"]) == (body["status"], body["instance"])
         assert body["title"]
         assert body["detail"]

@@ -71,7 +71,16 @@ def test_event_encoded_keeps_amounts_days_kinds_and_ids_readable():
 
 def test_event_encoded_holds_nothing_that_the_store_keeps_elsewhere():
     (event,) = encoded(an_entry())
-    assert {"actor", "adds", "copied_from", "memo", "request_id", "tags"} == state(event).keys()
+    own = {"adds", "batch_id", "copied_from", "memo", "tags", "transfer"}
+    assert own | {"actor", "class_version", "request_id"} == state(event).keys()
+
+
+def test_event_encoded_notes_the_operation_that_it_belongs_to_and_only_where_there_is_one():
+    operation = an_id(77)
+    (event,) = encoded(an_entry(), metadata=Metadata(OWNER, "request-1", operation, "fingerprint"))
+    assert (str(operation), "fingerprint") == (state(event)["operation"], state(event)["fingerprint"])
+    recorded = decode(row(event), KEY)
+    assert (operation, "fingerprint") == (recorded.operation, recorded.fingerprint)
 
 
 def test_event_encoded_notes_who_caused_it_and_in_which_request():

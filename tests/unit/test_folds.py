@@ -38,7 +38,7 @@ def test_book_opened_makes_its_row_its_owner_and_its_categories():
     )
     assert (0, 0, 0, False, 1) == (row.income_minor, row.expense_minor, row.entry_count, row.deleted, row.version)
     assert (START + SECOND, START + SECOND) == (row.created_at, row.updated_at)
-    assert [MemberRow(BOOK, OWNER, "owner", START + SECOND)] == rows.members
+    assert [MemberRow(BOOK, OWNER, "owner", START + SECOND)] == list(rows.members.values())
     assert {FOOD, SALARY} == {
         Category(row.category_id, row.kind, row.name, row.deleted) for row in rows.categories.values()
     }

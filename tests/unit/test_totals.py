@@ -6,8 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from ledger.entry import TRANSFER_IN, TRANSFER_OUT
 from projections.totals import NONE, Piece, Sums, cut, fold
-from tests.told import BOOK, DAY, FOOD, SALARY, Journal, a_book, a_posting, an_entry
+from tests.given import an_id
+from tests.told import BOOK, DAY, EDITOR, ENTRY, FOOD, OWNER, SALARY, Journal, a_book, a_posting, an_entry
 
 RANGE_DAYS_MAX = 1_000
 NOVEMBER = DAY.replace(day=1)
@@ -95,8 +97,8 @@ def test_fold_of_a_recorded_entry_adds_to_its_day_and_month():
     journal = Journal()
     sums = fold(journal.record(an_entry(posting=a_posting(5))))
     expected = {
-        (BOOK, "day", DAY, FOOD.category_id): Sums(0, 5, 1),
-        (BOOK, "month", NOVEMBER, FOOD.category_id): Sums(0, 5, 1),
+        (BOOK, "day", DAY, FOOD.category_id, OWNER): Sums(0, 5, 0, 1),
+        (BOOK, "month", NOVEMBER, FOOD.category_id, OWNER): Sums(0, 5, 0, 1),
     }
     assert expected == sums
 
@@ -104,33 +106,36 @@ def test_fold_of_a_recorded_entry_adds_to_its_day_and_month():
 def test_fold_of_an_entry_without_a_category_is_kept_apart():
     posting = a_posting(7, category_id=None, kind="income")
     sums = fold(Journal().record(an_entry(posting=posting)))
-    assert Sums(7, 0, 1) == sums[BOOK, "day", DAY, NONE]
+    assert Sums(7, 0, 0, 1) == sums[BOOK, "day", DAY, NONE, OWNER]
 
 
 def test_fold_of_an_amended_entry_takes_away_what_it_was():
     journal, entry = Journal(), an_entry(posting=a_posting(5))
     journal.record(entry)
     entry.amend(a_posting(8, kind="income", category_id=SALARY.category_id), "", [])
-    sums = fold(journal.record(entry))
-    assert Sums(0, -5, -1) == sums[BOOK, "month", NOVEMBER, FOOD.category_id]
-    assert Sums(8, 0, 1) == sums[BOOK, "month", NOVEMBER, SALARY.category_id]
+    sums = fold(journal.record(entry, actor=EDITOR), {(BOOK, ENTRY): OWNER})
+    assert Sums(0, -5, 0, -1) == sums[BOOK, "month", NOVEMBER, FOOD.category_id, OWNER]
+    assert Sums(8, 0, 0, 1) == sums[BOOK, "month", NOVEMBER, SALARY.category_id, OWNER]
 
 
 def test_fold_of_an_entry_moved_within_its_month_leaves_the_month_as_it_was():
     journal, entry = Journal(), an_entry(posting=a_posting(5))
     journal.record(entry)
     entry.amend(a_posting(5, occurred_on=NOVEMBER), entry.memo, entry.tags)
-    sums = fold(journal.record(entry))
-    assert Sums() == sums[BOOK, "month", NOVEMBER, FOOD.category_id]
-    assert Sums(0, -5, -1) == sums[BOOK, "day", DAY, FOOD.category_id]
-    assert Sums(0, 5, 1) == sums[BOOK, "day", NOVEMBER, FOOD.category_id]
+    sums = fold(journal.record(entry), {(BOOK, ENTRY): OWNER})
+    assert Sums() == sums[BOOK, "month", NOVEMBER, FOOD.category_id, OWNER]
+    assert Sums(0, -5, 0, -1) == sums[BOOK, "day", DAY, FOOD.category_id, OWNER]
+    assert Sums(0, 5, 0, 1) == sums[BOOK, "day", NOVEMBER, FOOD.category_id, OWNER]
 
 
 def test_fold_of_an_entry_deleted_and_restored_comes_to_what_it_was():
     journal, entry = Journal(), an_entry(posting=a_posting(5))
     recorded = fold(journal.record(entry))
     entry.delete()
-    assert Sums(0, -5, -1) == fold(journal.record(entry))[BOOK, "day", DAY, FOOD.category_id]
+    assert (
+        Sums(0, -5, 0, -1)
+        == fold(journal.record(entry), {(BOOK, ENTRY): OWNER})[BOOK, "day", DAY, FOOD.category_id, OWNER]
+    )
     entry.restore()
     journal.record(entry)
     assert recorded == fold(journal.events)
@@ -141,3 +146,11 @@ def test_fold_of_events_that_move_no_money_adds_nothing():
     journal.record(entry)
     entry.amend(entry.posting, "other memo", [])
     assert {} == fold([*journal.record(entry), *journal.record(a_book())])
+
+
+def test_fold_of_a_transfer_moves_money_that_is_neither_income_nor_expense():
+    journal = Journal()
+    journal.record(an_entry(an_id(1), a_posting(5, kind=TRANSFER_OUT)))
+    assert [Sums(0, 0, -5, 0)] * 2 == list(fold(journal.events).values())
+    journal.record(an_entry(an_id(2), a_posting(5, kind=TRANSFER_IN)))
+    assert [Sums()] * 2 == list(fold(journal.events).values())

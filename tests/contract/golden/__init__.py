@@ -1,6 +1,6 @@
 """Every form in which an event was ever stored: events.ndjson; lines are added, never changed or removed.
 
-`python -m tests.contract.golden` adds a line for each event of its story whose class has none. An event that changes
+`python -m tests.contract.golden` adds the streams of its story that tell a form without a line. An event that changes
 its form keeps its old line and gets another one.
 """
 
@@ -37,6 +37,12 @@ def load(line: bytes) -> RecordedEvent:
         "version": told["version"],
     }
     return decode(row, DATA_KEY)
+
+
+def form_of(line: bytes) -> tuple[str, int]:
+    """The topic of an event, and the version of its class that stored it."""
+    told = orjson.loads(line)
+    return told["topic"], told["state"].get("class_version", 1)
 
 
 def line_of(event: EncodedEvent, position: int, recorded_at: datetime) -> bytes:
