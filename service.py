@@ -55,6 +55,8 @@ from projections.books import BOOKS, get_book, list_closings, list_members
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine
 from projections.entries import ENTRIES
+from projections.moments import Moment
+from projections.past_books import get_book_at
 from projections.projector import Projector
 from projections.schema import create_read_models
 from projections.sessions import SESSIONS
@@ -254,7 +256,10 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app[ledger_requests.OPERATION_SECRET] = master_key.derive("idempotency keys")
         app[ledger_requests.CLOCK], app[ledger_requests.TIME_ZONE] = now, ZoneInfo(settings.time_zone)
         app[ledger_requests.READS] = Reads(
-            partial(get_book, engine), partial(list_members, engine), partial(list_closings, engine)
+            partial(get_book, engine),
+            lambda user_id, book_id, position: get_book_at(engine, user_id, book_id, Moment(position)),
+            partial(list_members, engine),
+            partial(list_closings, engine),
         )
         add_routes(app)
         yield app

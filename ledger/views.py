@@ -24,6 +24,8 @@ def view_of_category(category: Category) -> dict[str, Any]:
 DIRECTIONS: Final = {TRANSFER_OUT: "out", TRANSFER_IN: "in"}
 """How the two kinds of a transfer's postings are shown; both are entries of the kind `transfer`."""
 
+KINDS_SHOWN: Final = {"income": "income", "expense": "expense", **dict.fromkeys(DIRECTIONS, "transfer")}
+
 
 def transfer_view(transfer_id: Id, kind: str, book_id: Id, entry_id: Id) -> dict[str, Any]:
     """The other side of a transfer, seen from the entry with a posting of this kind."""
@@ -53,7 +55,7 @@ def entry_view(
     view = {
         "id": entry_id,
         "book_id": book_id,
-        "kind": "transfer" if transfer else kind,
+        "kind": KINDS_SHOWN[kind],
         "amount": format_amount(amount_minor, currency),
         "currency": currency,
         "occurred_on": occurred_on,

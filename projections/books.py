@@ -240,8 +240,8 @@ async def _save(transaction: Transaction, sql: str, rows: Iterable[tuple[Any, ..
 BOOKS: Final = ReadModel("books", "book", 2, ("books", "members", "categories", "closings"), project)
 
 
-async def get_book(engine: Engine, user_id: UUID | None, book_id: UUID, position: int | None = None) -> dict[str, Any]:
-    """Read one book of the user's, now or as it was at a position of its journal. Raises: BookNotFound."""
+async def get_book(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
+    """Read one book of the user's. Raises: BookNotFound."""
     rows = await engine.fetch_fresh(_GET_BOOK, user_id, book_id)
     if not rows or rows[0]["role"] is None:
         raise BookNotFound

@@ -80,6 +80,10 @@ class Engine:
             rows = await self._database.fetch(sql, *arguments)
         return rows
 
+    async def fetch(self, sql: str, *arguments: Any) -> Sequence[asyncpg.Record]:
+        """Run a query about what cannot have changed since the caller's fetch_fresh."""
+        return await self._database.fetch(sql, *arguments)
+
     def decode(self, rows: Iterable[asyncpg.Record]) -> list[RecordedEvent]:
         """Decode stored events that a query brought, each with its journal's wrapped key beside it."""
         return decode_rows(rows, self._keyring)

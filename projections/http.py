@@ -8,19 +8,30 @@ from aiohttp import web
 from auth.middleware import PRINCIPAL
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
-from ledger.errors import EntryNotFound
-from ledger.http.requests import METADATA, book_id
+from ledger.errors import CategoryNotFound, EntryNotFound
+from ledger.http.requests import METADATA, book_id, id_in_path
 from projections import schemas
 from projections.books import get_book, list_books, list_categories, list_closings, list_members
 from projections.engine import Engine
 from projections.entries import ORDERS, Filters, get_entry, list_entries
+from projections.history import book_history, category_history, entry_history
 from projections.paging import Page, decode_cursor
+from projections.past_books import (
+    get_book_at,
+    get_wallet_at,
+    list_categories_at,
+    list_closings_at,
+    list_members_at,
+)
 from projections.sessions import list_sessions
 from projections.totals import get_totals
 from projections.wallet import get_wallet
 
 ENGINE: Final = web.AppKey("engine", Engine)
 
+_ASK_BOOK = schemas.AskBook()
+_ASK_HISTORY = schemas.AskHistory()
+_ASK_WALLET = schemas.AskWallet()
 _ASK_BOOKS = schemas.AskBooks()
 _ASK_CATEGORIES = schemas.AskCategories()
 _ASK_ENTRY = schemas.AskEntry()
@@ -36,6 +47,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/totals", show_totals),
         web.get("/books/{book}", show_book),
         web.get("/books/{book}/categories", show_categories),
+        web.get("/books/{book}/entries/{entry}/history", show_entry_history),
+        web.get("/books/{book}/history", show_book_history),
+        web.get("/books/{book}/categories/{category}/history", show_category_history),
         web.get("/books/{book}/members", show_members),
         web.get("/books/{book}/closings", show_closings),
         web.get("/books", show_books),
@@ -64,12 +78,8 @@ async def show_entries(request: web.Request) -> web.Response:
 
 async def show_entry(request: web.Request) -> web.Response:
     deleted = schemas.STATES[_ask(request, _ASK_ENTRY)["state"]]
-    try:
-        entry_id = UUID(request.match_info["entry"])
-    except ValueError:
-        raise EntryNotFound from None
-    book = book_id(request)
-    return answer(request, await get_entry(request.app[ENGINE], _user(request), book, entry_id, deleted=deleted))
+    entry = id_in_path(request, "entry", EntryNotFound)
+    return answer(request, await get_entry(*_target(request), entry, deleted=deleted))
 
 
 async def show_totals(request: web.Request) -> web.Response:
@@ -78,7 +88,9 @@ async def show_totals(request: web.Request) -> web.Response:
 
 
 async def show_book(request: web.Request) -> web.Response:
-    return answer(request, await get_book(request.app[ENGINE], _user(request), book_id(request)))
+    asked, target = _ask(request, _ASK_BOOK), _target(request)
+    moment = asked["known_at"]
+    return answer(request, await (get_book(*target) if moment is None else get_book_at(*target, moment)))
 
 
 async def show_books(request: web.Request) -> web.Response:
@@ -88,27 +100,59 @@ async def show_books(request: web.Request) -> web.Response:
 
 
 async def show_categories(request: web.Request) -> web.Response:
-    asked = _ask(request, _ASK_CATEGORIES)
-    page, deleted = _page(asked, "categories", (UUID,)), schemas.STATES[asked["state"]]
-    categories = await list_categories(request.app[ENGINE], _user(request), book_id(request), page, deleted=deleted)
-    return _answer_list(request, categories)
+    asked, target = _ask(request, _ASK_CATEGORIES), _target(request)
+    page, deleted, moment = _page(asked, "categories", (UUID,)), schemas.STATES[asked["state"]], asked["known_at"]
+    if moment is None:
+        return _answer_list(request, await list_categories(*target, page, deleted=deleted))
+    return _answer_list(request, await list_categories_at(*target, page, moment, deleted=deleted))
 
 
 async def show_members(request: web.Request) -> web.Response:
-    return answer(request, await list_members(request.app[ENGINE], _user(request), book_id(request)))
+    asked, target = _ask(request, _ASK_BOOK), _target(request)
+    moment = asked["known_at"]
+    return answer(request, await (list_members(*target) if moment is None else list_members_at(*target, moment)))
 
 
 async def show_closings(request: web.Request) -> web.Response:
-    return answer(request, await list_closings(request.app[ENGINE], _user(request), book_id(request)))
+    asked, target = _ask(request, _ASK_BOOK), _target(request)
+    moment = asked["known_at"]
+    return answer(request, await (list_closings(*target) if moment is None else list_closings_at(*target, moment)))
+
+
+async def show_entry_history(request: web.Request) -> web.Response:
+    asked, entry = _ask(request, _ASK_HISTORY), id_in_path(request, "entry", EntryNotFound)
+    return _answer_history(request, await entry_history(*_target(request), entry, asked["known_at"]))
+
+
+async def show_book_history(request: web.Request) -> web.Response:
+    asked = _ask(request, _ASK_HISTORY)
+    return _answer_history(request, await book_history(*_target(request), asked["known_at"]))
+
+
+async def show_category_history(request: web.Request) -> web.Response:
+    asked, category = _ask(request, _ASK_HISTORY), id_in_path(request, "category", CategoryNotFound)
+    return _answer_history(request, await category_history(*_target(request), category, asked["known_at"]))
+
+
+def _answer_history(request: web.Request, items: list[dict[str, Any]]) -> web.Response:
+    return answer(request, {"items": items, "next_cursor": None})
 
 
 async def show_wallet(request: web.Request) -> web.Response:
-    return answer(request, await get_wallet(request.app[ENGINE], _user(request)))
+    asked, engine, user = _ask(request, _ASK_WALLET), request.app[ENGINE], _user(request)
+    moment = asked["known_at"]
+    return answer(
+        request, await (get_wallet(engine, user) if moment is None else get_wallet_at(engine, user, moment.at))
+    )
 
 
 async def show_sessions(request: web.Request) -> web.Response:
     principal = request[PRINCIPAL]
     return answer_plain(await list_sessions(request.app[ENGINE], principal.user_id, principal.session_id))
+
+
+def _target(request: web.Request) -> tuple[Engine, UUID | None, UUID]:
+    return request.app[ENGINE], _user(request), book_id(request)
 
 
 def _user(request: web.Request) -> UUID | None:

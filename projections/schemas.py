@@ -5,11 +5,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates, validates_schema
 
 from ledger.money import parse_decimal
 from ledger.schemas import KINDS, TAG_LENGTH_MAX, Day, Text
 from projections.entries import ORDERS
+from projections.moments import KnownAt, Moment
 from projections.paging import LIMIT_DEFAULT, LIMIT_MAX
 from projections.totals import GROUPINGS
 
@@ -49,6 +50,25 @@ class Limit(fields.Field[int]):
         raise ValidationError(f"Limit is a whole number, 1 to {LIMIT_MAX}.")
 
 
+class AskBook(Ask):
+    """`known_at`: as the journal of the book stood then; None is now."""
+
+    known_at = KnownAt(load_default=None)
+
+
+class AskHistory(Ask):
+    known_at = KnownAt(load_default=Moment())
+
+
+class AskWallet(Ask):
+    known_at = KnownAt(load_default=None)
+
+    @validates("known_at")
+    def _validate_time(self, value: Moment | None, **_: Any) -> None:
+        if value is not None and value.at is None:
+            raise ValidationError("The books of a wallet have no position in common: say a time.")
+
+
 class AskList(Ask):
     limit = Limit(load_default=LIMIT_DEFAULT)
     cursor = fields.String(load_default=None)
@@ -58,11 +78,11 @@ class AskBooks(AskList):
     state = _state("active", live="active")
 
 
-class AskCategories(AskList):
+class AskCategories(AskList, AskBook):
     state = _state("live", live="live")
 
 
-class AskEntry(Ask):
+class AskEntry(AskBook):
     state = _state("live", live="live")
 
 
@@ -78,7 +98,7 @@ class AskRange(Ask):
             raise ValidationError("“from” is later than “to”.", "from")
 
 
-class AskEntries(AskList, AskRange):
+class AskEntries(AskList, AskRange, AskBook):
     state = _state("live", live="live")
     kind = fields.String(load_default=None, validate=validate.OneOf(KINDS, error="Kind is income or expense."))
     categories = fields.List(fields.UUID(), data_key="category_id", load_default=None)
@@ -91,7 +111,7 @@ class AskEntries(AskList, AskRange):
     )
 
 
-class AskTotals(AskRange):
+class AskTotals(AskRange, AskBook):
     group_by = fields.String(
         load_default=None, validate=validate.OneOf(GROUPINGS, error=f"Group by one of {', '.join(GROUPINGS)}.")
     )

@@ -34,8 +34,9 @@ View = dict[str, Any]
 class Reads:
     """What the write side shows of the read side; the user and the book come first. Raises: BookNotFound."""
 
-    book: Callable[[UUID | None, UUID, int | None], Awaitable[View]]
-    """At a position of the journal, or now."""
+    book: Callable[[UUID | None, UUID], Awaitable[View]]
+    book_at: Callable[[UUID | None, UUID, int], Awaitable[View]]
+    """At a position of its journal."""
     members: Callable[[UUID | None, UUID], Awaitable[View]]
     closings: Callable[[UUID | None, UUID], Awaitable[View]]
 
@@ -124,4 +125,5 @@ def preferred_language(request: web.Request) -> str:
 
 async def read_book(request: web.Request, book: UUID, position: int | None = None) -> View:
     """The book as it is shown, now or at a position of its journal."""
-    return await request.app[READS].book(request[METADATA].actor, book, position)
+    reads, actor = request.app[READS], request[METADATA].actor
+    return await (reads.book(actor, book) if position is None else reads.book_at(actor, book, position))

@@ -7,8 +7,7 @@ WITH mine AS MATERIALIZED (
 SELECT s.stale_journals, p.*
 FROM (SELECT array_agg(journal_id) FILTER (WHERE stale) AS stale_journals FROM mine) AS s
 LEFT JOIN LATERAL (
-    SELECT b.journal_id, b.name, b.currency, b.income_minor, b.expense_minor,
-           b.opening_balance_minor + b.income_minor - b.expense_minor + b.transferred_minor AS balance_minor
+    SELECT b.journal_id, b.name, b.currency, b.opening_balance_minor, b.income_minor, b.expense_minor, b.transferred_minor
     FROM mine JOIN books b USING (journal_id) WHERE NOT b.deleted
 ) AS p ON true
 ORDER BY p.journal_id
