@@ -1,13 +1,12 @@
-"""Read model: the entries, found, filtered and sorted."""
+"""Read model: the entries, every version of them; found, filtered and sorted as they are now."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
-import asyncpg
 from msgspec import Meta
 
 from eventstore.codec import RecordedEvent
@@ -19,11 +18,30 @@ from ledger.errors import BookNotFound, EntryNotFound
 from ledger.views import category_view, entry_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
+from projections.search import (
+    TAG_SEPARATOR,
+    salt_of,
+    searchable_entry,
+    term_of_category,
+    term_of_kind,
+    term_of_tag,
+    terms_of_entry,
+    terms_of_part,
+)
 
 _LOAD = statement(__package__, "load_entries")
-_SAVE = statement(__package__, "save_entries")
+_ADD = statement(__package__, "add_entries")
+_END = statement(__package__, "end_entries")
 _GET = statement(__package__, "get_entry")
-_SEPARATOR: Final = "\x1f"
+_FIND = statement(__package__, "find_entries")
+
+KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": ["transfer_in", "transfer_out"]}
+"""As they are shown, and as they are recorded."""
+SHOWN_KINDS: Final = {recorded: shown for shown, kinds in KINDS.items() for recorded in kinds}
+WALK_MAX: Final = 2_000
+"""How many rows a list reads along its order before it turns to an index for its filters."""
+FEW_DAYS: Final = timedelta(days=31)
+"""A range in which a book has so few entries that they are read faster than those with a frequent word."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +67,13 @@ ORDERS: Final = {
 
 
 class EntryRow(NamedTuple):
-    """The columns of `entries` that are shown, in their order."""
+    """A version of an entry: the columns of `entries`, those that follow from others left out."""
 
     journal_id: UUID
     entry_id: UUID
+    version: int
+    since: int
+    until: int | None
     kind: str
     amount_minor: int
     occurred_on: date
@@ -60,25 +81,35 @@ class EntryRow(NamedTuple):
     memo: str | None
     tags: list[str] | None
     copied_from: UUID | None
+    batch_id: UUID | None
+    transfer_id: UUID | None
+    other_book_id: UUID | None
+    other_entry_id: UUID | None
     deleted: bool
     created_by: UUID | None
     created_at: datetime
+    changed_by: UUID | None
     updated_at: datetime
-    version: int
 
 
 Key = tuple[UUID, UUID]
 
 
-def fold(rows: dict[Key, EntryRow], events: Iterable[RecordedEvent]) -> None:
-    """Apply events to rows, in place; rows of entries recorded earlier must be there."""
+def fold(rows: dict[Key, EntryRow], events: Iterable[RecordedEvent]) -> list[EntryRow]:
+    """Apply events to the current versions, in place; those of entries recorded earlier must be there.
+
+    Returns: the versions that were replaced.
+    """
+    ended = []
     for recorded in events:
         key = (recorded.journal_id, recorded.stream_id)
         match recorded.event:
             case Entry.Recorded() as event:
                 rows[key] = _recorded(recorded, event)
             case Entry.Amended() | Entry.Deleted() | Entry.Restored() as event:
+                ended.append(rows[key]._replace(until=recorded.position))
                 rows[key] = _changed(rows[key], recorded, event)
+    return ended
 
 
 def _recorded(recorded: RecordedEvent, event: Entry.Recorded) -> EntryRow:
@@ -86,23 +117,35 @@ def _recorded(recorded: RecordedEvent, event: Entry.Recorded) -> EntryRow:
     return EntryRow(
         recorded.journal_id,
         recorded.stream_id,
-        posting.kind,
-        posting.amount_minor,
-        posting.occurred_on,
-        posting.category_id,
-        event.memo,
-        event.tags,
-        event.copied_from,
+        recorded.version,
+        since=recorded.position,
+        until=None,
+        kind=posting.kind,
+        amount_minor=posting.amount_minor,
+        occurred_on=posting.occurred_on,
+        category_id=posting.category_id,
+        memo=event.memo,
+        tags=event.tags,
+        copied_from=event.copied_from,
+        batch_id=None,
+        transfer_id=None,
+        other_book_id=None,
+        other_entry_id=None,
         deleted=False,
         created_by=recorded.actor,
         created_at=recorded.recorded_at,
+        changed_by=recorded.actor,
         updated_at=recorded.recorded_at,
-        version=recorded.version,
     )
 
 
 def _changed(row: EntryRow, recorded: RecordedEvent, event: Entry.Amended | Entry.Deleted | Entry.Restored) -> EntryRow:
-    row = row._replace(updated_at=recorded.recorded_at, version=recorded.version)
+    row = row._replace(
+        version=recorded.version,
+        since=recorded.position,
+        changed_by=recorded.actor,
+        updated_at=recorded.recorded_at,
+    )
     if not isinstance(event, Entry.Amended):
         return row._replace(deleted=isinstance(event, Entry.Deleted))
     if event.adds is not None:
@@ -113,15 +156,20 @@ def _changed(row: EntryRow, recorded: RecordedEvent, event: Entry.Amended | Entr
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
-    rows: dict[Key, EntryRow] = {}
     of_entries = [event for event in events if isinstance(event.event, Entry.Event)]
+    rows: dict[Key, EntryRow] = {}
     earlier = _recorded_earlier(of_entries)
     if earlier:
         loaded = await transaction.fetch(_LOAD, *zip(*earlier, strict=True))
         rows = {(row["journal_id"], row["entry_id"]): EntryRow(*row) for row in loaded}
-    fold(rows, of_entries)
-    if rows:
-        await transaction.execute(_SAVE, *zip(*map(_columns, rows.values()), strict=True))
+    stored = {(row.journal_id, row.entry_id, row.version) for row in rows.values()}
+    ended = fold(rows, of_entries)
+    replaced = [row for row in ended if row[:3] in stored]
+    added = [row for row in (*ended, *rows.values()) if row[:3] not in stored]
+    if replaced:
+        await transaction.execute(_END, *zip(*((*row[:3], row.until) for row in replaced), strict=True))
+    if added:
+        await transaction.execute(_ADD, *_columns(added))
 
 
 def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:
@@ -132,13 +180,24 @@ def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:
     return [key for key, version in first.items() if version > 1]
 
 
-def _columns(row: EntryRow) -> tuple[Any, ...]:
-    tags = None if row.tags is None else _SEPARATOR.join(row.tags)
-    searched = fold_case(_SEPARATOR.join([row.memo or "", *(row.tags or []), ""]))
-    return (*row[:7], tags, *row[8:], searched)
+def _columns(rows: Sequence[EntryRow]) -> Iterable[Sequence[Any]]:
+    """The columns of rows, as add_entries.sql takes them."""
+    columns = dict(zip(EntryRow._fields, zip(*rows, strict=True), strict=True))
+    columns["tags"] = tuple(None if tags is None else TAG_SEPARATOR.join(tags) for tags in columns["tags"])
+    texts = [searchable_entry(row.memo, row.tags) for row in rows]
+    terms: list[int] = []
+    begins: list[int | None] = []
+    ends: list[int | None] = []
+    for row, text in zip(rows, texts, strict=True):
+        begin = len(terms) + 1
+        if row.until is None:
+            terms += terms_of_entry(row.journal_id, text, row.category_id, SHOWN_KINDS[row.kind])
+        begins.append(begin if row.until is None else None)
+        ends.append(len(terms))
+    return (*columns.values(), texts, terms, begins, ends)
 
 
-ENTRIES: Final = ReadModel("entries", "book", 1, ("entries",), project)
+ENTRIES: Final = ReadModel("entries", "book", 2, ("entries",), project)
 
 
 @dataclass(frozen=True)
@@ -154,6 +213,29 @@ class Filters:
     part: str | None = None
     amount_min: Decimal | None = None
     amount_max: Decimal | None = None
+
+    @property
+    def folded_tag(self) -> str | None:
+        return self.tag and fold_case(self.tag)
+
+    @property
+    def folded_part(self) -> str | None:
+        return self.part and fold_case(self.part)
+
+    @property
+    def arguments(self) -> tuple[Any, ...]:
+        """As the statements take them, in their order."""
+        return (
+            [False, True] if self.deleted is None else [self.deleted],
+            self.day_min,
+            self.day_max,
+            KINDS[self.kind] if self.kind else None,
+            self.categories,
+            self.folded_tag,
+            self.folded_part,
+            self.amount_min,
+            self.amount_max,
+        )
 
 
 async def get_entry(
@@ -173,42 +255,60 @@ async def list_entries(
 ) -> dict[str, Any]:
     """List a book's entries in the page's order; equal keys by id. Raises: BookNotFound."""
     order = ORDERS[page.order]
-    after_key, after_id = page.after or (None, None)
-    rows = await engine.fetch_fresh(
-        order.sql,
-        user_id,
-        book_id,
-        page.limit + 1,
-        after_key,
-        after_id,
-        filters.deleted,
-        filters.day_min,
-        filters.day_max,
-        filters.kind,
-        filters.categories,
-        filters.tag and fold_case(filters.tag),
-        filters.part and fold_case(filters.part),
-        filters.amount_min,
-        filters.amount_max,
-    )
+    asked = (user_id, book_id, page.limit + 1)
+    rows = await engine.fetch_fresh(order.sql, *asked, *(page.after or (None, None)), *filters.arguments, WALK_MAX)
+    if any(row["cut"] for row in rows):
+        rows = await engine.fetch_fresh(
+            _FIND, *asked, page.order, *after(page), *filters.arguments, *_index(book_id, filters, order)
+        )
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
     found = [row for row in rows if row["entry_id"] is not None]
     return page_of(found, page, _view, lambda row: (row[order.column], row["entry_id"]))
 
 
-def _view(row: asyncpg.Record) -> dict[str, Any]:
+def after(page: Page) -> tuple[Any, ...]:
+    """Where a page begins, for the statements that know every order: day, amount, time of record and id."""
+    key, entry_id = page.after or (None, None)
+    columns = ("occurred_on", "amount_minor", "created_at")
+    return (*(key if column == ORDERS[page.order].column else None for column in columns), entry_id)
+
+
+def _index(book_id: UUID, filters: Filters, order: Order) -> tuple[Any, ...]:
+    """Choose the index by which few rows are read, and the terms that it is asked for."""
+    tag, part, kind = filters.folded_tag, filters.folded_part, filters.kind
+    exact = [term_of_tag(book_id, tag)] if tag else []
+    words = terms_of_part(book_id, part) if part else []
+    categories = [term_of_category(book_id, category_id) for category_id in filters.categories or ()]
+    if filters.day_max - filters.day_min < FEW_DAYS and order.column != "occurred_on":
+        index = "days"
+    elif exact or words or categories:
+        index = "terms"
+    elif filters.amount_min is not None or filters.amount_max is not None:
+        index = "amounts"
+    else:
+        index = "terms" if kind else "days"
+    exact += [term_of_kind(book_id, kind)] if kind else []
+    return index, exact + words, categories or exact + words, exact, salt_of(book_id)
+
+
+def _view(row: Any) -> dict[str, Any]:
     category = None
     if row["category_id"] is not None:
         category = category_view(
             row["category_id"], row["category_name"], row["category_kind"], deleted=row["category_deleted"]
         )
+    return view_of_row(row, row["currency"], category)
+
+
+def view_of_row(row: Any, currency: str, category: dict[str, Any] | None) -> dict[str, Any]:
+    """Show a row of `entries`, its ids as text."""
     return entry_view(
         row["entry_id"],
         row["journal_id"],
-        row["kind"],
+        SHOWN_KINDS[row["kind"]],
         row["amount_minor"],
-        row["currency"],
+        currency,
         row["occurred_on"],
         category,
         row["memo"],

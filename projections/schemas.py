@@ -8,8 +8,8 @@ from typing import Any, Final
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates, validates_schema
 
 from ledger.money import parse_decimal
-from ledger.schemas import KINDS, TAG_LENGTH_MAX, Day, Text
-from projections.entries import ORDERS
+from ledger.schemas import TAG_LENGTH_MAX, Day, Text
+from projections.entries import KINDS, ORDERS
 from projections.moments import KnownAt, Moment
 from projections.paging import LIMIT_DEFAULT, LIMIT_MAX
 from projections.totals import GROUPINGS
@@ -100,7 +100,7 @@ class AskRange(Ask):
 
 class AskEntries(AskList, AskRange, AskBook):
     state = _state("live", live="live")
-    kind = fields.String(load_default=None, validate=validate.OneOf(KINDS, error="Kind is income or expense."))
+    kind = fields.String(load_default=None, validate=validate.OneOf(KINDS, error=f"Kind is one of {', '.join(KINDS)}."))
     categories = fields.List(fields.UUID(), data_key="category_id", load_default=None)
     tag = Text(TAG_LENGTH_MAX, length_min=1, trim=True, load_default=None)
     part = Text(SEARCH_LENGTH_MAX, data_key="q", load_default=None)

@@ -1,23 +1,42 @@
 -- Entries of a book, latest day first, equal ones by id; at least one row where the book exists. Ids come as text, ready to show.
--- $1 user_id  $2 journal_id  $3 how many  $4 $5 after (key and entry_id, exclusive; null: from the start)
--- $6 deleted  $7 $8 days  $9 kind  $10 category_ids  $11 folded tag  $12 folded part  $13 $14 amounts
+-- Two walks along the index: those with the key of the last entry shown, and those after it. Neither reads more than $15 rows;
+-- one that ends there for that reason ends in a row that is marked `cut`: the page is then for find_entries.sql to fill.
+-- $1 user_id  $2 journal_id  $3 how many  $4 $5 after (key and entry_id, exclusive; null: from the start)  $6 deleted, each
+-- $7 $8 days  $9 kinds  $10 category_ids  $11 folded tag  $12 folded part  $13 $14 amounts  $15 how many rows to walk
 WITH book AS MATERIALIZED ( -- once, not once per entry
-    SELECT CASE WHEN h.stale THEN ARRAY[h.journal_id] END AS stale_journals, m.role, b.currency, b.decimals
-    FROM heads h
-    LEFT JOIN members m ON m.journal_id = h.journal_id AND m.user_id = $1
-    LEFT JOIN books b ON b.journal_id = h.journal_id
-    WHERE h.journal_id = $2 AND h.kind = 'book'
+    SELECT * FROM book_of_entries($1, $2, $12, $13, $14)
 )
-SELECT book.stale_journals, book.role, book.currency, p.*
+SELECT book.stale_journals, book.role, book.currency, p.cut,
+       p.entry_id::text, p.journal_id::text, p.kind, p.amount_minor, p.occurred_on, p.category_id::text, p.memo, p.tags,
+       p.copied_from::text, p.batch_id::text, p.transfer_id::text, p.other_book_id::text, p.other_entry_id::text,
+       p.deleted, p.created_by::text, p.created_at, p.updated_at, p.version,
+       c.name AS category_name, c.kind AS category_kind, c.deleted AS category_deleted
 FROM book LEFT JOIN LATERAL (
-    SELECT e.entry_id::text, e.journal_id::text, e.kind, e.amount_minor, e.occurred_on, e.category_id::text,
-           e.memo, e.tags, e.copied_from::text, e.deleted, e.created_by::text, e.created_at, e.updated_at, e.version,
-           c.name AS category_name, c.kind AS category_kind, c.deleted AS category_deleted
-    FROM entries e LEFT JOIN categories c ON c.journal_id = e.journal_id AND c.category_id = e.category_id
-    WHERE e.journal_id = $2 AND book.role IS NOT NULL
-      AND entry_matches(e, c.folded_name, $6, $7, $8, $9, $10, $11, $12, $13, $14, book.decimals)
-      AND e.occurred_on <= coalesce($4::date, 'infinity')
-      AND ($5::uuid IS NULL OR e.occurred_on < $4 OR e.entry_id > $5)
+    SELECT e.* FROM unnest($6::boolean[]) AS s (deleted)
+    CROSS JOIN LATERAL (
+        (SELECT * FROM (
+            SELECT e.*, row_number() OVER (ORDER BY e.entry_id) = $15 AS cut,
+                   entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,
+                                 $7, $8, book.minor_min, book.minor_max, $9, $10, $11, $12, book.named) AS found
+            FROM entries e
+            WHERE e.journal_id = $2 AND e.until IS NULL AND e.deleted = s.deleted
+              AND e.occurred_on = $4 AND e.entry_id > $5
+            ORDER BY e.entry_id LIMIT $15
+        ) AS e WHERE e.found OR e.cut ORDER BY e.entry_id LIMIT $3)
+        UNION ALL
+        (SELECT * FROM (
+            SELECT e.*, row_number() OVER (ORDER BY e.occurred_on DESC, e.entry_id) = $15 AS cut,
+                   entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,
+                                 $7, $8, book.minor_min, book.minor_max, $9, $10, $11, $12, book.named) AS found
+            FROM entries e
+            WHERE e.journal_id = $2 AND e.until IS NULL AND e.deleted = s.deleted
+              AND e.occurred_on BETWEEN $7 AND least($8, $4::date - 1)
+              AND e.occurred_on IS DISTINCT FROM $4 -- the last day there is, the driver writes as infinity: it has no day before
+            ORDER BY e.occurred_on DESC, e.entry_id LIMIT $15
+        ) AS e WHERE e.found OR e.cut ORDER BY e.occurred_on DESC, e.entry_id LIMIT $3)
+    ) AS e
+    WHERE book.role IS NOT NULL
     ORDER BY e.occurred_on DESC, e.entry_id LIMIT $3
 ) AS p ON true
+LEFT JOIN categories c ON c.journal_id = $2 AND c.category_id = p.category_id
 ORDER BY p.occurred_on DESC, p.entry_id

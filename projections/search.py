@@ -1,0 +1,105 @@
+"""Search: the text in which entries and categories are sought, and the terms by which an index finds candidates.
+
+A term is an integer: a code of what is sought, mixed with a salt of the journal so that each book has its own. Terms
+only narrow the search down, what they find is compared with the text itself: two that happen to be equal do no harm.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Final
+from uuid import UUID
+
+from ledger.book import fold_case
+
+TAG_SEPARATOR: Final = "\x1f"
+BREAK: Final = "\x1e"
+"""Stands before the initials and, in them, for all that has none. No query holds it: control characters are refused."""
+
+_CODE_BITS: Final = 42
+_SALT_BITS: Final = 62
+_POINT_BITS: Final = 21  # of a code point
+_CONTROLS: Final = 0x1F
+_FIRST_SYLLABLE, _LAST_SYLLABLE = ord("가"), ord("힣")
+_INITIALS: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_SYLLABLES_PER_INITIAL: Final = 21 * 28
+_INITIAL_OF: Final = {
+    _FIRST_SYLLABLE + number: _INITIALS[number // _SYLLABLES_PER_INITIAL]
+    for number in range(_LAST_SYLLABLE - _FIRST_SYLLABLE + 1)
+}
+_SYLLABLE: Final = re.compile("[가-힣]")
+_WITHOUT_INITIAL: Final = re.compile("[^가-힣ㄱ-ㅎ ]+")
+
+
+def searchable(text: str) -> str:
+    """Fold a text; where it has Hangul, its initial consonants (초성) follow: 식비 is found by ㅅㅂ.
+
+    They are set apart by BREAK and hold consonants and spaces alone, so only a query of those finds anything there.
+    """
+    folded = fold_case(text)
+    if not _SYLLABLE.search(folded):
+        return folded
+    return folded + BREAK + _WITHOUT_INITIAL.sub(BREAK, folded).translate(_INITIAL_OF)
+
+
+def searchable_entry(memo: str | None, tags: list[str] | None) -> str:
+    """The text of an entry: its memo, then each tag between separators."""
+    return searchable(TAG_SEPARATOR.join([memo or "", *(tags or []), ""]))
+
+
+def salt_of(journal_id: UUID) -> int:
+    """Terms of one journal share their highest bits, and lie together in the index."""
+    return journal_id.int & (1 << _SALT_BITS) - 1
+
+
+def terms_of_entry(journal_id: UUID, searched: str, category_id: UUID | None, kind: str) -> list[int]:
+    """Everything by which an entry, with its searchable text, can be found."""
+    salt, points = salt_of(journal_id), _points(searched)
+    codes = {a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b}
+    codes.update([point for point in points if _FIRST_SYLLABLE <= point <= _LAST_SYLLABLE])
+    codes.update(map(_named, searched.partition(BREAK)[0].split(TAG_SEPARATOR)[1:-1]))
+    codes.add(_kind(kind))
+    if category_id is not None:
+        codes.add(_category(category_id))
+    return [salt ^ code for code in codes]
+
+
+def terms_of_part(journal_id: UUID, part: str) -> list[int]:
+    """The terms of every text that holds this folded part; none for a single character that is no Hangul syllable."""
+    salt, points = salt_of(journal_id), _points(part)
+    if len(points) == 1:
+        return [salt ^ point for point in points if _FIRST_SYLLABLE <= point <= _LAST_SYLLABLE]
+    return [salt ^ code for code in {a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b}]
+
+
+def term_of_tag(journal_id: UUID, folded_tag: str) -> int:
+    return salt_of(journal_id) ^ _named(folded_tag)
+
+
+def term_of_kind(journal_id: UUID, kind: str) -> int:
+    return salt_of(journal_id) ^ _kind(kind)
+
+
+def term_of_category(journal_id: UUID, category_id: UUID) -> int:
+    """The same as in find_entries.sql, which finds categories by their names."""
+    return salt_of(journal_id) ^ _category(category_id)
+
+
+def _points(text: str) -> Sequence[int]:
+    return memoryview(text.encode("utf-32-le")).cast("I")
+
+
+def _category(category_id: UUID) -> int:
+    return category_id.int & 0xFF_FFFF_FFFF
+
+
+def _kind(kind: str) -> int:
+    return _named(TAG_SEPARATOR + kind)
+
+
+@lru_cache(10_000)
+def _named(name: str) -> int:
+    """The same few tags are used again and again, and hashing costs more than finding."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) >> 64 - _CODE_BITS
