@@ -11,13 +11,14 @@ import asyncpg
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.book import EDITOR, OWNER, Book, fold_case
+from ledger.book import EDITOR, OWNER, Book
 from ledger.entry import TRANSFER_IN, Entry, Posting
 from ledger.errors import BookNotFound
 from ledger.money import decimals_of, format_amount
 from ledger.views import category_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
+from projections.search import searchable
 
 _LOAD_BOOKS = statement(__package__, "load_books")
 _SAVE_BOOKS = statement(__package__, "save_books")
@@ -213,7 +214,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
     state.fold(events)
     await _save(transaction, _SAVE_BOOKS, map(astuple, state.books.values()))
     if changed:
-        categories = [(*astuple(row), fold_case(row.name or "")) for row in state.categories.values()]
+        categories = [(*astuple(row), searchable(row.name or "")) for row in state.categories.values()]
         await _save(transaction, _SAVE_CATEGORIES, categories)
         await _save(transaction, _SAVE_MEMBERS, map(astuple, state.members.values()))
         await _save(transaction, _SAVE_CLOSINGS, map(astuple, state.closings.values()))

@@ -13,9 +13,9 @@ from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.book import fold_case
-from ledger.entry import Entry
+from ledger.entry import TRANSFER_IN, TRANSFER_OUT, Entry
 from ledger.errors import BookNotFound, EntryNotFound
-from ledger.views import category_view, entry_view
+from ledger.views import KINDS_SHOWN, category_view, entry_view, transfer_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
 from projections.search import (
@@ -35,9 +35,8 @@ _END = statement(__package__, "end_entries")
 _GET = statement(__package__, "get_entry")
 _FIND = statement(__package__, "find_entries")
 
-KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": ["transfer_in", "transfer_out"]}
+KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": [TRANSFER_IN, TRANSFER_OUT]}
 """As they are shown, and as they are recorded."""
-SHOWN_KINDS: Final = {recorded: shown for shown, kinds in KINDS.items() for recorded in kinds}
 WALK_MAX: Final = 2_000
 """How many rows a list reads along its order before it turns to an index for its filters."""
 FEW_DAYS: Final = timedelta(days=31)
@@ -93,6 +92,7 @@ class EntryRow(NamedTuple):
 
 
 Key = tuple[UUID, UUID]
+_Change = Entry.Amended | Entry.Deleted | Entry.Restored | Entry.Reverted
 
 
 def fold(rows: dict[Key, EntryRow], events: Iterable[RecordedEvent]) -> list[EntryRow]:
@@ -106,14 +106,14 @@ def fold(rows: dict[Key, EntryRow], events: Iterable[RecordedEvent]) -> list[Ent
         match recorded.event:
             case Entry.Recorded() as event:
                 rows[key] = _recorded(recorded, event)
-            case Entry.Amended() | Entry.Deleted() | Entry.Restored() as event:
+            case Entry.Amended() | Entry.Deleted() | Entry.Restored() | Entry.Reverted() as event:
                 ended.append(rows[key]._replace(until=recorded.position))
                 rows[key] = _changed(rows[key], recorded, event)
     return ended
 
 
 def _recorded(recorded: RecordedEvent, event: Entry.Recorded) -> EntryRow:
-    posting = event.adds
+    posting, other = event.adds, event.transfer
     return EntryRow(
         recorded.journal_id,
         recorded.stream_id,
@@ -127,10 +127,10 @@ def _recorded(recorded: RecordedEvent, event: Entry.Recorded) -> EntryRow:
         memo=event.memo,
         tags=event.tags,
         copied_from=event.copied_from,
-        batch_id=None,
-        transfer_id=None,
-        other_book_id=None,
-        other_entry_id=None,
+        batch_id=event.batch_id,
+        transfer_id=other.transfer_id if other else None,
+        other_book_id=other.book_id if other else None,
+        other_entry_id=other.entry_id if other else None,
         deleted=False,
         created_by=recorded.actor,
         created_at=recorded.recorded_at,
@@ -139,16 +139,18 @@ def _recorded(recorded: RecordedEvent, event: Entry.Recorded) -> EntryRow:
     )
 
 
-def _changed(row: EntryRow, recorded: RecordedEvent, event: Entry.Amended | Entry.Deleted | Entry.Restored) -> EntryRow:
+def _changed(row: EntryRow, recorded: RecordedEvent, event: _Change) -> EntryRow:
     row = row._replace(
         version=recorded.version,
         since=recorded.position,
         changed_by=recorded.actor,
         updated_at=recorded.recorded_at,
     )
-    if not isinstance(event, Entry.Amended):
+    if isinstance(event, Entry.Deleted | Entry.Restored):
         return row._replace(deleted=isinstance(event, Entry.Deleted))
-    if event.adds is not None:
+    if isinstance(event, Entry.Reverted):
+        row = row._replace(**vars(event.posting), deleted=event.deleted)
+    elif event.adds is not None:
         row = row._replace(**vars(event.adds))
     memo = row.memo if event.memo is None else event.memo
     tags = row.tags if event.tags is None else event.tags
@@ -191,7 +193,7 @@ def _columns(rows: Sequence[EntryRow]) -> Iterable[Sequence[Any]]:
     for row, text in zip(rows, texts, strict=True):
         begin = len(terms) + 1
         if row.until is None:
-            terms += terms_of_entry(row.journal_id, text, row.category_id, SHOWN_KINDS[row.kind])
+            terms += terms_of_entry(row.journal_id, text, row.category_id, KINDS_SHOWN[row.kind])
         begins.append(begin if row.until is None else None)
         ends.append(len(terms))
     return (*columns.values(), texts, terms, begins, ends)
@@ -306,7 +308,7 @@ def view_of_row(row: Any, currency: str, category: dict[str, Any] | None) -> dic
     return entry_view(
         row["entry_id"],
         row["journal_id"],
-        SHOWN_KINDS[row["kind"]],
+        row["kind"],
         row["amount_minor"],
         currency,
         row["occurred_on"],
@@ -314,10 +316,15 @@ def view_of_row(row: Any, currency: str, category: dict[str, Any] | None) -> dic
         row["memo"],
         row["tags"],
         row["copied_from"],
-        None,
+        row["batch_id"],
         row["created_by"],
         row["created_at"],
         row["updated_at"],
         row["version"],
         deleted=row["deleted"],
+        transfer=_transfer(row) if row["transfer_id"] else None,
     )
+
+
+def _transfer(row: Any) -> dict[str, Any]:
+    return transfer_view(row["transfer_id"], row["kind"], row["other_book_id"], row["other_entry_id"])
