@@ -155,6 +155,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.PeriodClosed: 409,
     ledger.errors.AlreadyClosed: 409,
     ledger.errors.ClosingNotFound: 404,
+    ledger.errors.TooManyChanges: 422,
     ledger.errors.IdempotencyKeyReused: 422,
     ledger.errors.MemberChanged: 412,
     ledger.errors.BookChanged: 412,

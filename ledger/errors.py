@@ -162,6 +162,14 @@ class TooManyShares(LedgerError):
 
 
 @dataclass(eq=False)
+class TooManyChanges(LedgerError):
+    """More than {changes_max} entries changed in between: ask for a shorter time."""
+
+    changes_max: int
+    field: str = "until"
+
+
+@dataclass(eq=False)
 class IdempotencyKeyReused(LedgerError):
     """This key came with another request before: take a new key for a new request, the same body for a retry."""
 

@@ -12,15 +12,19 @@ from ledger.errors import CategoryNotFound, EntryNotFound
 from ledger.http.requests import METADATA, book_id, id_in_path
 from projections import schemas
 from projections.books import get_book, list_books, list_categories, list_closings, list_members
+from projections.diff import diff_book
 from projections.engine import Engine
 from projections.entries import ORDERS, Filters, get_entry, list_entries
 from projections.history import book_history, category_history, entry_history
 from projections.paging import Page, decode_cursor
 from projections.past_books import (
     get_book_at,
+    get_entry_of,
+    get_totals_at,
     get_wallet_at,
     list_categories_at,
     list_closings_at,
+    list_entries_of,
     list_members_at,
 )
 from projections.sessions import list_sessions
@@ -30,6 +34,7 @@ from projections.wallet import get_wallet
 ENGINE: Final = web.AppKey("engine", Engine)
 
 _ASK_BOOK = schemas.AskBook()
+_ASK_DIFF = schemas.AskDiff()
 _ASK_HISTORY = schemas.AskHistory()
 _ASK_WALLET = schemas.AskWallet()
 _ASK_BOOKS = schemas.AskBooks()
@@ -50,6 +55,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/entries/{entry}/history", show_entry_history),
         web.get("/books/{book}/history", show_book_history),
         web.get("/books/{book}/categories/{category}/history", show_category_history),
+        web.get("/books/{book}/diff", show_diff),
         web.get("/books/{book}/members", show_members),
         web.get("/books/{book}/closings", show_closings),
         web.get("/books", show_books),
@@ -72,19 +78,31 @@ async def show_entries(request: web.Request) -> web.Response:
         asked["amount_max"],
     )
     page = _page(asked, asked["sort"], ORDERS[asked["sort"]].key_types)
-    listed = await list_entries(request.app[ENGINE], _user(request), book_id(request), filters, page)
-    return _answer_list(request, listed)
+    target, moment = _target(request), asked["known_at"]
+    if moment is None:
+        return _answer_list(request, await list_entries(*target, filters, page))
+    return _answer_list(request, await list_entries_of(*target, filters, page, moment))
 
 
 async def show_entry(request: web.Request) -> web.Response:
-    deleted = schemas.STATES[_ask(request, _ASK_ENTRY)["state"]]
-    entry = id_in_path(request, "entry", EntryNotFound)
-    return answer(request, await get_entry(*_target(request), entry, deleted=deleted))
+    asked, entry = _ask(request, _ASK_ENTRY), id_in_path(request, "entry", EntryNotFound)
+    target, deleted, moment = _target(request), schemas.STATES[asked["state"]], asked["known_at"]
+    if moment is None:
+        return answer(request, await get_entry(*target, entry, deleted=deleted))
+    return answer(request, await get_entry_of(*target, entry, moment, deleted=deleted))
 
 
 async def show_totals(request: web.Request) -> web.Response:
-    asked = _ask(request, _ASK_TOTALS)
-    return answer(request, await get_totals(request.app[ENGINE], _user(request), book_id(request), **asked))
+    asked, target = _ask(request, _ASK_TOTALS), _target(request)
+    moment = asked.pop("known_at")
+    return answer(
+        request,
+        await (get_totals(*target, **asked) if moment is None else get_totals_at(*target, **asked, moment=moment)),
+    )
+
+
+async def show_diff(request: web.Request) -> web.Response:
+    return answer(request, await diff_book(*_target(request), **_ask(request, _ASK_DIFF)))
 
 
 async def show_book(request: web.Request) -> web.Response:

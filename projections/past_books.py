@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from eventstore.codec import RecordedEvent
 from eventstore.sql import statement
-from ledger.book import OWNER
+from ledger.book import OWNER, Category
 from ledger.errors import BookNotFound
 from ledger.views import category_view
 from projections.books import BookRow, Books, CategoryRow, ClosingRow, MemberRow, book_view
 from projections.engine import Engine
+from projections.entries import Filters
 from projections.moments import Moment
 from projections.paging import Page, page_of
+from projections.past import BookAt, get_entry_at, list_entries_at, sum_entries_at
+from projections.totals import totals_view
 from projections.wallet import wallet_view
 
 _READ = statement(__package__, "read_past")
@@ -40,6 +43,14 @@ class PastBook:
     @property
     def id(self) -> UUID:
         return self.book.journal_id
+
+    @property
+    def at(self) -> BookAt:
+        """What its entries are read with."""
+        categories = {
+            row.category_id: Category(row.category_id, row.kind, row.name, row.deleted) for row in self.categories
+        }
+        return BookAt(self.id, self.position, self.book.currency, categories)
 
 
 async def read_past(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> PastBook:
@@ -69,8 +80,13 @@ def _folded(role: str, position: int, recorded_at: datetime, events: Sequence[Re
 async def get_book_at(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> dict[str, Any]:
     """A book as it was shown at a moment, to somebody with the role of today. Raises: BookNotFound."""
     past = await read_past(engine, user_id, book_id, moment)
+    return book_view({**vars(past.book), "role": past.role, **await get_sums(engine, past)})
+
+
+async def get_sums(engine: Engine, past: PastBook) -> dict[str, int]:
+    """The sums of a book as they were."""
     (row,) = await _with_sums(engine, [past])
-    return book_view(row)
+    return {name: row[name] for name in _SUMS}
 
 
 async def get_wallet_at(engine: Engine, user_id: UUID | None, at: datetime) -> dict[str, Any]:
@@ -129,3 +145,34 @@ async def _with_sums(engine: Engine, books: Sequence[PastBook]) -> list[dict[str
     summed = await engine.fetch(_SUM, [past.id for past in books], [past.position for past in books])
     sums = {row["journal_id"]: {name: int(row[name]) for name in _SUMS} for row in summed}
     return [{**vars(past.book), "role": past.role, **sums.get(past.id, {})} for past in books]
+
+
+async def get_entry_of(
+    engine: Engine, user_id: UUID | None, book_id: UUID, entry_id: UUID, moment: Moment, *, deleted: bool | None
+) -> dict[str, Any]:
+    """Read an entry as it was at a moment. Raises: BookNotFound, EntryNotFound."""
+    past = await read_past(engine, user_id, book_id, moment)
+    return await get_entry_at(engine, past.at, entry_id, deleted=deleted)
+
+
+async def list_entries_of(
+    engine: Engine, user_id: UUID | None, book_id: UUID, filters: Filters, page: Page, moment: Moment
+) -> dict[str, Any]:
+    """List a book's entries as they were at a moment. Raises: BookNotFound."""
+    past = await read_past(engine, user_id, book_id, moment)
+    return await list_entries_at(engine, past.at, filters, page)
+
+
+async def get_totals_at(
+    engine: Engine,
+    user_id: UUID | None,
+    book_id: UUID,
+    day_min: date,
+    day_max: date,
+    group_by: str | None,
+    moment: Moment,
+) -> dict[str, Any]:
+    """Sum a range of days as it was known at a moment. Raises: BookNotFound."""
+    past = await read_past(engine, user_id, book_id, moment)
+    rows = await sum_entries_at(engine, past.at, day_min, day_max, group_by)
+    return totals_view(rows, past.book.currency, past.book.opening_balance_minor, group_by)

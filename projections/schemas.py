@@ -60,6 +60,11 @@ class AskHistory(Ask):
     known_at = KnownAt(load_default=Moment())
 
 
+class AskDiff(Ask):
+    known_at = KnownAt(required=True)
+    until = KnownAt(load_default=None)
+
+
 class AskWallet(Ask):
     known_at = KnownAt(load_default=None)
 

@@ -121,21 +121,21 @@ async def get_totals(
     rows = await engine.fetch_fresh(_GET, user_id, book_id, *columns, group_by)
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
-    return _view(rows, group_by)
+    return totals_view(rows, rows[0]["currency"], rows[0]["opening_balance_minor"], group_by)
 
 
-def _view(rows: Sequence[Any], group_by: str | None) -> dict[str, Any]:
-    head, found = rows[0], [row for row in rows if row["entry_count"]]
-    currency = head["currency"]
+def totals_view(rows: Sequence[Any], currency: str, opening_balance_minor: int, group_by: str | None) -> dict[str, Any]:
+    """Show sums; each row tells those of a group, and what is dated until the end of the range."""
+    found = [row for row in rows if row["entry_count"]]
     income = sum(int(row["income_minor"]) for row in found)
     expense = sum(int(row["expense_minor"]) for row in found)
-    balance = head["opening_balance_minor"] + head["dated_until_minor"]
+    balance = opening_balance_minor + rows[0]["dated_until_minor"]
     return {
         "currency": currency,
         "income": format_amount(income, currency),
         "expense": format_amount(expense, currency),
         "total": format_amount(income - expense, currency),
-        "opening_balance": format_amount(int(head["opening_balance_minor"]), currency),
+        "opening_balance": format_amount(int(opening_balance_minor), currency),
         "balance": format_amount(int(balance), currency),
         "groups": [_group(row, currency) for row in found] if group_by else [],
     }

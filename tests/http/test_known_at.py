@@ -5,12 +5,6 @@ import pytest
 from tests.http.conftest import entries_of, path_of
 
 
-async def head_of(home, book):
-    """The position and the time of the last event of a book, by the history of one more change."""
-    items = (await home.get(f"/books/{book['id']}/history")).items
-    return items[-1]
-
-
 async def test_book_at_a_position_has_the_name_and_the_sums_of_then(home, book):
     path = f"/books/{book['id']}"
     await home.record(book, amount="1000")
@@ -152,7 +146,10 @@ async def test_diff_tells_what_was_added_changed_and_removed_between(home, book)
     assert (3, 8) == (diff["known_at"]["position"], diff["until"]["position"])
     assert gone["created_at"] == diff["known_at"]["recorded_at"]
     nothing = (await home.get(f"/books/{book['id']}/diff?known_at=8")).json
-    assert ([], [], [], "0") == (*(nothing[name] for name in ("added", "changed", "removed")), nothing["totals"]["total"])
+    assert ([], [], [], "0") == (
+        *(nothing[name] for name in ("added", "changed", "removed")),
+        nothing["totals"]["total"],
+    )
 
 
 async def test_diff_backwards_or_without_a_moment_is_refused(home, book):
