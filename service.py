@@ -55,6 +55,7 @@ from projections.books import BOOKS, get_book, list_closings, list_members
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine
 from projections.entries import ENTRIES
+from projections.exports import Exports
 from projections.moments import Moment
 from projections.past_books import get_book_at
 from projections.projector import Projector
@@ -239,6 +240,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         middlewares = [door, authentication(tokens, denylist), attribute]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
+        app[projections.http.EXPORTS] = Exports(engine)
         identity = app[auth.http.AUTH] = Auth(
             store,
             passwords,

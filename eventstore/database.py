@@ -98,6 +98,16 @@ class Database:
                 yield connection
 
     @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """Hold a connection that reads the database as it is at its first query."""
+        with translated():
+            async with (
+                self._connection() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield connection
+
+    @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Transaction]:
         async with asyncio.timeout(ACQUIRE_SECONDS_MAX) if self._turns.locked() else nullcontext():
             await self._turns.acquire()

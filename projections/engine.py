@@ -4,7 +4,8 @@ Whoever catches a journal up locks its checkpoints first, reads the events after
 in one transaction: any number of readers and projectors may do so at once, on any worker.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -87,6 +88,12 @@ class Engine:
     def decode(self, rows: Iterable[asyncpg.Record]) -> list[RecordedEvent]:
         """Decode stored events that a query brought, each with its journal's wrapped key beside it."""
         return decode_rows(rows, self._keyring)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Transaction]:
+        """See the database as it is at one moment; fetch_fresh before it makes sure that nothing older is seen."""
+        async with self._database.snapshot() as snapshot:
+            yield snapshot
 
     async def find_stale(self, after: UUID, journals_max: int) -> tuple[list[UUID], UUID | None]:
         """Look at the next journals in the order of their ids.

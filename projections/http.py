@@ -1,6 +1,8 @@
 """The routes that read books, entries, totals, the wallet and sessions."""
 
+import re
 from typing import Any, Final
+from urllib.parse import quote
 from uuid import UUID
 
 from aiohttp import web
@@ -9,12 +11,14 @@ from auth.middleware import PRINCIPAL
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
 from ledger.errors import CategoryNotFound, EntryNotFound
+from ledger.exports.double_entry import DoubleEntryExport
 from ledger.http.requests import METADATA, book_id, id_in_path
 from projections import schemas
 from projections.books import get_book, list_books, list_categories, list_closings, list_members
 from projections.diff import diff_book
 from projections.engine import Engine
 from projections.entries import ORDERS, Filters, get_entry, list_entries
+from projections.exports import FORMATS, Exports
 from projections.history import book_history, category_history, entry_history
 from projections.paging import Page, decode_cursor
 from projections.past_books import (
@@ -32,6 +36,7 @@ from projections.totals import get_totals
 from projections.wallet import get_wallet
 
 ENGINE: Final = web.AppKey("engine", Engine)
+EXPORTS: Final = web.AppKey("exports", Exports)
 
 _ASK_BOOK = schemas.AskBook()
 _ASK_DIFF = schemas.AskDiff()
@@ -41,7 +46,10 @@ _ASK_BOOKS = schemas.AskBooks()
 _ASK_CATEGORIES = schemas.AskCategories()
 _ASK_ENTRY = schemas.AskEntry()
 _ASK_ENTRIES = schemas.AskEntries()
+_ASK_EXPORT = schemas.AskExport()
 _ASK_TOTALS = schemas.AskTotals()
+
+_NOT_IN_FILE_NAMES: Final = re.compile(r'[\s/\\:*?"<>|]+')
 
 
 def routes() -> list[web.RouteDef]:
@@ -58,6 +66,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/diff", show_diff),
         web.get("/books/{book}/members", show_members),
         web.get("/books/{book}/closings", show_closings),
+        web.get("/books/{book}/export", export_book, allow_head=False),  # its cost is in the body
         web.get("/books", show_books),
         web.get("/wallet", show_wallet),
         web.get("/users/me/sessions", show_sessions),
@@ -156,6 +165,19 @@ def _answer_history(request: web.Request, items: list[dict[str, Any]]) -> web.Re
     return answer(request, {"items": items, "next_cursor": None})
 
 
+async def export_book(request: web.Request) -> web.Response:
+    asked = _ask(request, _ASK_EXPORT)
+    export_type = FORMATS[asked["export_format"]]
+    transfers = asked["transfers"] or issubclass(export_type, DoubleEntryExport)
+    file = await request.app[EXPORTS].export(_user(request), book_id(request), export_type, transfers=transfers)
+    headers = {
+        "Content-Type": export_type.media_type,
+        "Content-Length": str(file.size_bytes),
+        "Content-Disposition": _attachment(f"{file.book_name}.{export_type.suffix}", export_type.suffix),
+    }
+    return web.Response(body=file.chunks(), headers=headers)
+
+
 async def show_wallet(request: web.Request) -> web.Response:
     asked, engine, user = _ask(request, _ASK_WALLET), request.app[ENGINE], _user(request)
     moment = asked["known_at"]
@@ -171,6 +193,12 @@ async def show_sessions(request: web.Request) -> web.Response:
 
 def _target(request: web.Request) -> tuple[Engine, UUID | None, UUID]:
     return request.app[ENGINE], _user(request), book_id(request)
+
+
+def _attachment(name: str, suffix: str) -> str:
+    """Name a file to save (RFC 6266), with a plain name for those who read no other."""
+    safe = _NOT_IN_FILE_NAMES.sub("_", name)
+    return f"attachment; filename=\"book.{suffix}\"; filename*=UTF-8''{quote(safe, safe='')}"
 
 
 def _user(request: web.Request) -> UUID | None:

@@ -10,6 +10,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, vali
 from ledger.money import parse_decimal
 from ledger.schemas import TAG_LENGTH_MAX, Day, Text
 from projections.entries import KINDS, ORDERS
+from projections.exports import FORMATS
 from projections.moments import KnownAt, Moment
 from projections.paging import LIMIT_DEFAULT, LIMIT_MAX
 from projections.totals import GROUPINGS
@@ -114,6 +115,15 @@ class AskEntries(AskList, AskRange, AskBook):
     sort = fields.String(
         load_default="-occurred_on", validate=validate.OneOf(ORDERS, error=f"Sort is one of {', '.join(ORDERS)}.")
     )
+
+
+class AskExport(Ask):
+    export_format = fields.String(
+        data_key="format",
+        required=True,
+        validate=validate.OneOf(FORMATS, error=f"Format is one of {', '.join(FORMATS)}."),
+    )
+    transfers = fields.Boolean(load_default=False, truthy={"true", "1", ""}, falsy={"false", "0"})
 
 
 class AskTotals(AskRange, AskBook):
