@@ -31,11 +31,12 @@ from uuid_utils.compat import uuid7
 
 import auth.errors
 import auth.http
+import auth.http.requests as auth_requests
 import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
 import projections.http
-from auth.commands import Auth, find_user
+from auth.commands.deciding import Auth, find_user
 from auth.edge import edge
 from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
 from auth.passwords import Passwords, owasp_hasher
@@ -241,7 +242,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
         app[projections.http.EXPORTS] = Exports(engine)
-        identity = app[auth.http.AUTH] = Auth(
+        identity = app[auth_requests.AUTH] = Auth(
             store,
             passwords,
             tokens,
@@ -250,7 +251,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             uuid7,
             now,
         )
-        app[auth.http.CATCH_UP], app[auth.http.TODAY] = denylist.catch_up, ledger_requests.today
+        app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
 
         async def find_email(user_id: UUID) -> str:
             return (await find_user(identity, user_id)).email

@@ -1,52 +1,17 @@
-"""What a user may ask of an account: load, decide, append."""
+"""Commands on sessions: sign in, go on, sign out."""
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Final
-from uuid import UUID
 
 from auth import tokens as access_tokens
-from auth.errors import (
-    EmailTaken,
-    InvalidCredentials,
-    InvalidRefreshToken,
-    RefreshTokenReused,
-    TooManySignIns,
-    Unauthenticated,
-)
-from auth.passwords import Passwords
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session
+from auth.errors import InvalidCredentials, InvalidRefreshToken, RefreshTokenReused, TooManySignIns
 from auth.session import SIGNED_OUT, RefreshToken, Session
-from auth.tokens import AccessTokens, Principal
+from auth.tokens import Principal
 from auth.user import EmailClaim, User, claim_id
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
-from eventstore.store import Change, EventStore, Guard
-
-ATTEMPTS_MAX: Final = 10
-
-
-class Auth:
-    """The store, and what makes and checks passwords and tokens."""
-
-    def __init__(
-        self,
-        store: EventStore,
-        passwords: Passwords,
-        tokens: AccessTokens,
-        pepper: bytes,
-        rotation_key: bytes,
-        new_id: Callable[[], UUID],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self.store = store
-        self.passwords = passwords
-        self.tokens = tokens
-        self.pepper = pepper
-        self.rotation_key = rotation_key
-        self.new_id = new_id
-        self.clock = clock
+from eventstore.store import Change, Guard
 
 
 @dataclass(frozen=True)
@@ -58,36 +23,6 @@ class Tokens:
     expires_in: int
     refresh_token: str = field(repr=False)
     refresh_expires_in: int
-
-
-async def sign_up(
-    auth: Auth,
-    request_id: str,
-    email: str,
-    password: str,
-    name: str | None,
-    birth_date: date | None,
-    phone_number: str | None,
-) -> User:
-    """Record the user and claim the e-mail address, both or neither.
-
-    Raises: WeakPassword, EmailTaken, TooManySignIns.
-    """
-    await auth.passwords.require_strong(password, email, name or "")
-    user = User(
-        id=auth.new_id(),
-        email=email,
-        name=name,
-        birth_date=birth_date,
-        phone_number=phone_number,
-        password_hash=await auth.passwords.hash(password),
-    )
-    claim = EmailClaim(id=claim_id(auth.pepper, email), user_id=user.id)
-    try:
-        await auth.store.append(Metadata(user.id, request_id), [Change(claim.id, claim), Change(user.id, user)])
-    except Conflict:
-        raise EmailTaken from None
-    return user
 
 
 async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_agent: str, ip: str) -> Tokens:
@@ -121,7 +56,7 @@ async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: s
     def decide(session: Session) -> None:
         session.refresh(token, successor, auth.clock(), user_agent, ip)
 
-    session = await _change_session(auth, request_id, token.user_id, token.session_id, decide)
+    session = await change_session(auth, request_id, token.user_id, token.session_id, decide)
     if session is None:
         raise InvalidRefreshToken
     if session.ended:
@@ -135,15 +70,7 @@ async def sign_out(auth: Auth, request_id: str, principal: Principal) -> None:
     def decide(session: Session) -> None:
         session.end(SIGNED_OUT)
 
-    await _change_session(auth, request_id, principal.user_id, principal.session_id, decide)
-
-
-async def find_user(auth: Auth, user_id: UUID) -> User:
-    """Raises: Unauthenticated where the user is gone."""
-    user = await auth.store.load(user_id, User, user_id)
-    if user is None:
-        raise Unauthenticated
-    return user
+    await change_session(auth, request_id, principal.user_id, principal.session_id, decide)
 
 
 async def _verified_user(auth: Auth, email: str, password: str) -> User:
@@ -156,24 +83,6 @@ async def _verified_user(auth: Auth, email: str, password: str) -> User:
     if user is None or not verified:
         raise InvalidCredentials
     return user
-
-
-async def _change_session(
-    auth: Auth, request_id: str, user_id: UUID, session_id: UUID, decide: Callable[[Session], None]
-) -> Session | None:
-    for _ in range(ATTEMPTS_MAX):
-        session = await auth.store.load(user_id, Session, session_id)
-        if session is None:
-            return None
-        decide(session)
-        if not session.unrecorded_events():
-            return session
-        try:
-            await auth.store.append(Metadata(user_id, request_id), [Change(user_id, session)])
-        except Conflict:
-            continue
-        return session
-    raise TooManySignIns
 
 
 def _tokens(auth: Auth, session: Session, refresh_token: RefreshToken) -> Tokens:

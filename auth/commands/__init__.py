@@ -1,0 +1,1 @@
+"""What a user may ask of an account: load, decide, append."""

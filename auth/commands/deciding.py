@@ -1,0 +1,72 @@
+"""How every command on an account is decided: on what is stored, anew where it moved on meanwhile."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from auth.errors import TooManySignIns, Unauthenticated
+from auth.passwords import Passwords
+from auth.session import Session
+from auth.tokens import AccessTokens
+from auth.user import User
+from eventstore.codec import Metadata
+from eventstore.errors import Conflict
+from eventstore.store import Change, EventStore
+
+ATTEMPTS_MAX: Final = 10
+
+
+@dataclass(frozen=True)
+class Auth:
+    """The store, and what makes and checks passwords and tokens."""
+
+    store: EventStore
+    passwords: Passwords
+    tokens: AccessTokens
+    pepper: bytes
+    rotation_key: bytes
+    new_id: Callable[[], UUID]
+    clock: Callable[[], datetime]
+
+
+async def find_user(auth: Auth, user_id: UUID) -> User:
+    """Raises: Unauthenticated where the user is gone."""
+    user = await auth.store.load(user_id, User, user_id)
+    if user is None:
+        raise Unauthenticated
+    return user
+
+
+async def change_user(auth: Auth, metadata: Metadata, user_id: UUID, decide: Callable[[User], None]) -> User:
+    """Change the stored user; nothing is appended where nothing happens. Raises: Unauthenticated, TooManySignIns."""
+    for _ in range(ATTEMPTS_MAX):
+        user = await find_user(auth, user_id)
+        decide(user)
+        if not user.unrecorded_events():
+            return user
+        try:
+            await auth.store.append(metadata, [Change(user_id, user)])
+        except Conflict:
+            continue
+        return user
+    raise TooManySignIns
+
+
+async def change_session(
+    auth: Auth, request_id: str, user_id: UUID, session_id: UUID, decide: Callable[[Session], None]
+) -> Session | None:
+    for _ in range(ATTEMPTS_MAX):
+        session = await auth.store.load(user_id, Session, session_id)
+        if session is None:
+            return None
+        decide(session)
+        if not session.unrecorded_events():
+            return session
+        try:
+            await auth.store.append(Metadata(user_id, request_id), [Change(user_id, session)])
+        except Conflict:
+            continue
+        return session
+    raise TooManySignIns

@@ -1,0 +1,10 @@
+"""The routes of accounts and sessions."""
+
+from aiohttp import web
+
+from auth.http import accounts, sessions
+
+
+def routes() -> list[web.RouteDef]:
+    """All of them, in the order of the traffic."""
+    return [*sessions.routes(), *accounts.routes()]

@@ -1,0 +1,51 @@
+"""What every route of the accounts takes from a request, and how it answers."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from aiohttp import web
+from marshmallow import Schema
+
+from auth.commands.deciding import Auth
+from auth.middleware import PRINCIPAL, REQUEST_ID
+from eventstore.codec import Metadata
+
+AUTH: Final = web.AppKey("auth", Auth)
+CatchUp = Callable[[UUID], Awaitable[None]]
+CATCH_UP: Final[web.AppKey[CatchUp]] = web.AppKey("catch_up")
+"""Brings the denylist up to date with a user's journal."""
+Today = Callable[[web.Request], date]
+TODAY: Final[web.AppKey[Today]] = web.AppKey("today")
+"""The day where the client is."""
+
+USER_AGENT_LENGTH_MAX: Final = 500
+
+
+def metadata_of(request: web.Request) -> Metadata:
+    """Who acts, in which request."""
+    return Metadata(request[PRINCIPAL].user_id, request[REQUEST_ID])
+
+
+def client_of(request: web.Request) -> dict[str, str]:
+    """What is noted of the client with its session."""
+    user_agent = request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH_MAX]
+    # Bytes that are no UTF-8 come as lone surrogates, which JSON cannot hold.
+    return {"user_agent": user_agent.encode(errors="replace").decode(), "ip": request.remote or ""}
+
+
+async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:
+    """Read and validate a JSON body; none at all counts as an empty object.
+
+    Raises: ValidationError, JSONDecodeError.
+    """
+    content = await request.read()
+    loaded: dict[str, Any] = schema.load(orjson.loads(content) if content else {})
+    return loaded
+
+
+def answer(view: Any, *, status: int = 200) -> web.Response:
+    body = orjson.dumps(view, default=str, option=orjson.OPT_UTC_Z)  # str: the driver's UUIDs are of a class of its own
+    return web.Response(body=body, status=status, content_type="application/json")

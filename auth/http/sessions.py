@@ -1,0 +1,75 @@
+"""The routes to sign in, go on and sign out."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from aiohttp import web
+
+from auth import schemas
+from auth.commands import sessions as commands
+from auth.errors import InvalidRefreshToken, RefreshTokenReused
+from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of
+from auth.middleware import PRINCIPAL, REQUEST_ID, public
+
+GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
+
+_SIGN_IN: Final = schemas.SignIn()
+_REFRESH: Final = schemas.Refresh()
+_NOTHING: Final = schemas.Nothing()
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.post("/users/token", refresh),
+        web.post("/users/signin", sign_in),
+        web.get("/users/signin", sign_in_by_get, allow_head=False),
+        web.post("/users/signout", sign_out),
+        web.get("/.well-known/jwks.json", show_keys),
+    ]
+
+
+@public
+async def sign_in(request: web.Request) -> web.Response:
+    body = await body_of(request, _SIGN_IN)
+    return _answer_tokens(await commands.sign_in(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request)))
+
+
+@public
+async def sign_in_by_get(request: web.Request) -> web.Response:
+    """The form that the first API published (RFC 9745)."""
+    response = await sign_in(request)
+    response.headers["Deprecation"] = f"@{GET_SIGN_IN_DEPRECATED_ON.timestamp():.0f}"
+    response.headers["Link"] = '</users/signin>; rel="successor-version"'
+    return response
+
+
+@public
+async def refresh(request: web.Request) -> web.Response:
+    body = await body_of(request, _REFRESH)
+    try:
+        tokens = await commands.refresh(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request))
+    except RefreshTokenReused as error:
+        await request.app[CATCH_UP](error.user_id)
+        raise InvalidRefreshToken from None  # a thief need not learn more
+    return _answer_tokens(tokens)
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
+    principal = request[PRINCIPAL]
+    await commands.sign_out(request.app[AUTH], request[REQUEST_ID], principal)
+    await request.app[CATCH_UP](principal.user_id)
+    return web.Response(status=204)
+
+
+@public
+async def show_keys(request: web.Request) -> web.Response:
+    response = answer(request.app[AUTH].tokens.jwks())
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    return response
+
+
+def _answer_tokens(tokens: commands.Tokens) -> web.Response:
+    response = answer(tokens)
+    response.headers["Cache-Control"] = "no-store"
+    return response
