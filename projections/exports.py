@@ -13,6 +13,7 @@ from typing import IO, Any, Final
 from uuid import UUID
 
 import asyncpg
+from asyncpg.cursor import Cursor
 
 from eventstore.database import Transaction
 from eventstore.sql import statement
@@ -25,9 +26,13 @@ from ledger.exports.ndjson import NdjsonExport
 from ledger.money import format_amount
 from ledger.views import DIRECTIONS, KINDS_SHOWN, transfer_view
 from projections.engine import Engine
+from projections.moments import Moment
+from projections.past_books import PastBook, read_past
 
 _GET_HEAD = statement(__package__, "get_export_head")
 _EXPORT = statement(__package__, "export_entries")
+_EXPORT_AT = statement(__package__, "export_entries_at")
+_GET_FIRST_DAY = statement(__package__, "get_first_day_at")
 
 FORMATS: Final[dict[str, type[Export]]] = {
     "csv": CsvExport,
@@ -40,8 +45,8 @@ READERS_MAX: Final = 2
 FILES_MAX: Final = 50
 """Exports under way at once; each takes some 30 MB of disk per 100,000 entries until its client has it."""
 WAIT_SECONDS_MAX: Final = 10
-ROWS_MAX: Final = 200
-"""Turned into text at a stretch, which takes less than 2 ms; then it is others' turn."""
+ROWS_MAX: Final = 100
+"""Turned into text at a stretch, which takes a millisecond or two; then it is others' turn."""
 MEMORY_BYTES_MAX: Final = 1024**2
 """What a file may take of memory before it goes to disk."""
 CHUNK_BYTES: Final = 64 * 1024
@@ -74,19 +79,37 @@ class Exports:
         self._files = 0
 
     async def export(
-        self, user_id: UUID | None, book_id: UUID, export_type: type[Export], *, transfers: bool
+        self,
+        user_id: UUID | None,
+        book_id: UUID,
+        export_type: type[Export],
+        moment: Moment | None = None,
+        *,
+        transfers: bool,
     ) -> ExportFile:
-        """Write a book's live entries into a file, oldest day first. Raises: BookNotFound, TooBusy."""
-        _require_reader(await self._engine.fetch_fresh(_GET_HEAD, user_id, book_id))
+        """Write a book's live entries, now or at a moment, into a file, oldest day first.
+
+        Raises: BookNotFound, TooBusy.
+        """
+        if moment is None:
+            _require_reader(await self._engine.fetch_fresh(_GET_HEAD, user_id, book_id))
+            past = None
+        else:
+            past = await read_past(self._engine, user_id, book_id, moment)
         content = self._open()
         try:
             async with self._turn(), self._engine.snapshot() as snapshot:
-                row = _require_reader(await snapshot.fetch(_GET_HEAD, user_id, book_id))
-                await _write(snapshot, content, book_id, export_type(_head(row)), row["currency"], transfers=transfers)
+                if past is None:
+                    head = _head(_require_reader(await snapshot.fetch(_GET_HEAD, user_id, book_id)))
+                    cursor = await snapshot.cursor(_EXPORT, book_id, transfers)
+                else:
+                    head = await _head_at(snapshot, past)
+                    cursor = await _cursor_at(snapshot, past, transfers=transfers)
+                await _write(cursor, content, export_type(head), head.currency)
         except BaseException:
             self._close(content)
             raise
-        return ExportFile(row["name"] or "", content, self._close)
+        return ExportFile(head.name, content, self._close)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -113,13 +136,20 @@ class Exports:
         self._files -= 1
 
 
-async def _write(
-    snapshot: Transaction, content: IO[bytes], book_id: UUID, export: Export, currency: str, *, transfers: bool
-) -> None:
+async def _write(cursor: "Cursor[asyncpg.Record]", content: IO[bytes], export: Export, currency: str) -> None:
     content.write(export.begin())
-    cursor = await snapshot.cursor(_EXPORT, book_id, transfers)
     while rows := await cursor.fetch(ROWS_MAX):
         await asyncio.to_thread(content.write, export.write([_view(row, currency) for row in rows]))
+
+
+async def _cursor_at(snapshot: Transaction, past: PastBook, *, transfers: bool) -> "Cursor[asyncpg.Record]":
+    ids, names = [row.category_id for row in past.categories], [row.name for row in past.categories]
+    return await snapshot.cursor(_EXPORT_AT, past.id, transfers, past.position, ids, names)
+
+
+async def _head_at(snapshot: Transaction, past: PastBook) -> Head:
+    first_day = await snapshot.fetchval(_GET_FIRST_DAY, past.id, past.position)
+    return _head({**vars(past.book), "first_day": first_day})
 
 
 def _require_reader(rows: Sequence[asyncpg.Record]) -> asyncpg.Record:
@@ -129,7 +159,7 @@ def _require_reader(rows: Sequence[asyncpg.Record]) -> asyncpg.Record:
     return rows[0]
 
 
-def _head(row: asyncpg.Record) -> Head:
+def _head(row: Any) -> Head:
     opened_on: date = row["created_at"].date()
     return Head(
         row["name"] or "",

@@ -169,7 +169,8 @@ async def export_book(request: web.Request) -> web.Response:
     asked = _ask(request, _ASK_EXPORT)
     export_type = FORMATS[asked["export_format"]]
     transfers = asked["transfers"] or issubclass(export_type, DoubleEntryExport)
-    file = await request.app[EXPORTS].export(_user(request), book_id(request), export_type, transfers=transfers)
+    user, book, moment = _user(request), book_id(request), asked["known_at"]
+    file = await request.app[EXPORTS].export(user, book, export_type, moment, transfers=transfers)
     headers = {
         "Content-Type": export_type.media_type,
         "Content-Length": str(file.size_bytes),

@@ -117,7 +117,7 @@ class AskEntries(AskList, AskRange, AskBook):
     )
 
 
-class AskExport(Ask):
+class AskExport(AskBook):
     export_format = fields.String(
         data_key="format",
         required=True,

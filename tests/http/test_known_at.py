@@ -158,3 +158,17 @@ async def test_diff_backwards_or_without_a_moment_is_refused(home, book):
     assert {"known_at"} == (await home.get(path)).errors.keys()
     assert {"until"} == (await home.get(f"{path}?known_at=2&until=1")).errors.keys()
     assert (404, "book-not-found") == (await home.get(f"{path}?known_at=0&until=1")).outcome
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "hledger", "beancount"])
+async def test_export_of_then_is_the_file_of_then(home, book, form):
+    food = await home.category(book, "식비")
+    entry = await home.record(book, category_id=food["id"], memo="점심")
+    await home.record(book, occurred_on="2025-12-31", kind="income", amount="7")
+    path = f"/books/{book['id']}/export?format={form}"
+    then = (await home.get(path)).content
+    await home.patch(f"/books/{book['id']}/categories/{food['id']}", {"name": "밥값"})
+    await home.patch(f"/books/{book['id']}", {"name": "새집", "opening_balance": "9"})
+    await home.delete(path_of(entry))
+    assert then == (await home.get(f"{path}&known_at=3")).content
+    assert then != (await home.get(path)).content
