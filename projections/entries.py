@@ -38,8 +38,8 @@ _FIND = statement(__package__, "find_entries")
 KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": ["transfer_in", "transfer_out"]}
 """As they are shown, and as they are recorded."""
 SHOWN_KINDS: Final = {recorded: shown for shown, kinds in KINDS.items() for recorded in kinds}
-WALK_MAX: Final = 2_000
-"""How many rows a list reads along its order before it turns to an index for its filters."""
+WALK_FACTOR: Final = 20
+"""How many rows a list reads along its order, for each that it has to show, before it turns to an index for its filters."""
 FEW_DAYS: Final = timedelta(days=31)
 """A range in which a book has so few entries that they are read faster than those with a frequent word."""
 
@@ -255,8 +255,8 @@ async def list_entries(
 ) -> dict[str, Any]:
     """List a book's entries in the page's order; equal keys by id. Raises: BookNotFound."""
     order = ORDERS[page.order]
-    asked = (user_id, book_id, page.limit + 1)
-    rows = await engine.fetch_fresh(order.sql, *asked, *(page.after or (None, None)), *filters.arguments, WALK_MAX)
+    asked, walk_max = (user_id, book_id, page.limit + 1), WALK_FACTOR * page.limit
+    rows = await engine.fetch_fresh(order.sql, *asked, *(page.after or (None, None)), *filters.arguments, walk_max)
     if any(row["cut"] for row in rows):
         rows = await engine.fetch_fresh(
             _FIND, *asked, page.order, *after(page), *filters.arguments, *_index(book_id, filters, order)
