@@ -39,7 +39,7 @@ KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": ["tran
 """As they are shown, and as they are recorded."""
 SHOWN_KINDS: Final = {recorded: shown for shown, kinds in KINDS.items() for recorded in kinds}
 WALK_FACTOR: Final = 20
-"""How many rows a list reads along its order, for each that it has to show, before it turns to an index for its filters."""
+"""How many rows a list reads along its order for each that it has to show, before it asks an index for its filters."""
 FEW_DAYS: Final = timedelta(days=31)
 """A range in which a book has so few entries that they are read faster than those with a frequent word."""
 

@@ -22,6 +22,7 @@ _CODE_BITS: Final = 42
 _SALT_BITS: Final = 62
 _POINT_BITS: Final = 21  # of a code point
 _CONTROLS: Final = 0x1F
+_SEPARATORS: Final = frozenset(map(ord, TAG_SEPARATOR + BREAK))
 _FIRST_SYLLABLE, _LAST_SYLLABLE = ord("가"), ord("힣")
 _INITIALS: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _SYLLABLES_PER_INITIAL: Final = 21 * 28
@@ -59,6 +60,7 @@ def terms_of_entry(journal_id: UUID, searched: str, category_id: UUID | None, ki
     salt, points = salt_of(journal_id), _points(searched)
     codes = _pairs(points)
     codes.update(points)
+    codes -= _SEPARATORS
     codes.update(map(_named, searched.partition(BREAK)[0].split(TAG_SEPARATOR)[1:-1]))
     codes.add(_kind(kind))
     if category_id is not None:

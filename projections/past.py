@@ -1,0 +1,111 @@
+"""The entries of a book as they were at a position of its journal: every version is kept."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from math import ceil, floor
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from eventstore.sql import statement
+from ledger.book import Category
+from ledger.errors import EntryNotFound
+from ledger.money import decimals_of
+from ledger.views import category_view
+from projections.engine import Engine
+from projections.entries import ORDERS, Filters, after, view_of_row
+from projections.paging import Page, page_of
+from projections.search import searchable
+
+_GET = statement(__package__, "get_entry_at")
+_LIST = statement(__package__, "list_entries_at")
+_SUM = statement(__package__, "sum_entries_at")
+_LIST_CHANGES = statement(__package__, "list_changes_between")
+
+_MINOR_MAX: Final = 2**63 - 1
+"""What the column holds."""
+
+
+@dataclass(frozen=True)
+class BookAt:
+    """A book as it was at a position of its journal; who may read it is for the caller to know."""
+
+    book_id: UUID
+    position: int
+    currency: str
+    categories: Mapping[UUID, Category]
+
+    def named(self, folded_part: str | None) -> list[UUID]:
+        """The categories whose name then held a folded part."""
+        if folded_part is None:
+            return []
+        return [id_ for id_, category in self.categories.items() if folded_part in searchable(category.name)]
+
+    def minor(self, bound: Decimal | None, default: int, whole: Callable[[Decimal], int]) -> int:
+        """A bound in minor units, as the column can be compared with."""
+        if bound is None:
+            return default
+        return min(max(whole(bound.scaleb(decimals_of(self.currency))), -1), _MINOR_MAX)
+
+
+async def get_entry_at(engine: Engine, book: BookAt, entry_id: UUID, *, deleted: bool | None) -> dict[str, Any]:
+    """Read one entry. Raises: EntryNotFound."""
+    rows = await engine.fetch_fresh(_GET, book.book_id, entry_id, book.position, deleted)
+    if not rows or rows[0]["entry_id"] is None:
+        raise EntryNotFound
+    return _view(rows[0], book)
+
+
+async def list_entries_at(engine: Engine, book: BookAt, filters: Filters, page: Page) -> dict[str, Any]:
+    """List a book's entries in the page's order; equal keys by id."""
+    *chosen, amount_min, amount_max = filters.arguments
+    rows = await engine.fetch_fresh(
+        _LIST,
+        book.book_id,
+        book.position,
+        page.limit + 1,
+        page.order,
+        *after(page),
+        *chosen,
+        book.minor(amount_min, 0, ceil),
+        book.minor(amount_max, _MINOR_MAX, floor),
+        book.named(filters.folded_part),
+    )
+    found = [row for row in rows if row["entry_id"] is not None]
+    column = ORDERS[page.order].column
+    return page_of(found, page, lambda row: _view(row, book), lambda row: (row[column], row["entry_id"]))
+
+
+async def sum_entries_at(
+    engine: Engine, book: BookAt, day_min: date, day_max: date, group_by: str | None
+) -> Sequence[asyncpg.Record]:
+    """Sum a book's live entries over a range of days, both ends included, by day, month, category, member or in all.
+
+    Returns: rows of sum_entries_at.sql, at least one; without entry_count where there was nothing.
+    """
+    return await engine.fetch_fresh(_SUM, book.book_id, book.position, day_min, day_max, group_by)
+
+
+Change = tuple[dict[str, Any] | None, dict[str, Any] | None]
+
+
+async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_max: int) -> list[Change]:
+    """List the entries that changed between two states of one book, in the order of their first change.
+
+    Returns: each as it was before (None: not there yet) and as it was later; deleted ones are shown as such.
+    """
+    rows = await engine.fetch_fresh(_LIST_CHANGES, before.book_id, before.position, later.position, entries_max)
+    changed = [row for row in rows if row["changed_id"] is not None]
+    views = [_view(row, later if row["later"] else before) if row["entry_id"] else None for row in changed]
+    return list(zip(views[::2], views[1::2], strict=True))
+
+
+def _view(row: asyncpg.Record, book: BookAt) -> dict[str, Any]:
+    view = None
+    if (category_id := row["category_id"]) is not None:
+        category = book.categories[UUID(category_id)]
+        view = category_view(category_id, category.name, category.kind, deleted=category.deleted)
+    return view_of_row(row, book.currency, view)
