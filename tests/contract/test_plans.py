@@ -60,6 +60,14 @@ SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, 0, sum(
 FROM readmodels.totals GROUP BY 1, 3, 4;
 """
 
+# A thousand versions before the one that is there, each made by one event.
+CHANGE_OFTEN = """
+INSERT INTO readmodels.entries (journal_id, entry_id, version, since, until, kind, amount_minor, occurred_on, searched,
+                                deleted, created_at, updated_at)
+SELECT journal_id, entry_id, n - 1000, n, n + 1, kind, amount_minor, occurred_on, searched, deleted, created_at, now()
+FROM readmodels.entries, generate_series(1, 1000) AS n WHERE journal_id = $1 AND entry_id = $2
+"""
+
 PLANNERS = ("force_generic_plan", "force_custom_plan")
 """The first is how the service plans; the second, for the values at hand, must not be worse."""
 AFTER = {
@@ -230,11 +238,19 @@ async def test_totals_read_whole_months_and_few_days(service):
 
 
 @pytest.mark.usefixtures("filled")
-async def test_entry_is_found_by_its_key(service):
+async def test_entry_is_found_by_its_key_however_often_it_was_changed(owner, service):
     entry_id = await service.fetchval("SELECT entry_id FROM entries WHERE journal_id = $1 LIMIT 1", BOOK)
+    await owner.execute(CHANGE_OFTEN, BOOK, entry_id)
+    await owner.execute("UPDATE readmodels.entries SET since = 1001 WHERE entry_id = $1 AND version = 1", entry_id)
     for planner in PLANNERS:
-        plan = await plan_of(service, planner, "get_entry", f"'{OWNER}', '{BOOK}', '{entry_id}', NULL")
-        assert (1, 1) == (touched(plan, "entries"), touched(plan, "categories"))
+        for name, arguments, expected in (
+            ("get_entry", f"'{OWNER}', '{BOOK}', '{entry_id}', NULL", 1),
+            ("get_entry_at", f"'{BOOK}', '{entry_id}', 700, NULL", 302),  # it passes over the later ones
+            ("load_entries", f"'{{{BOOK}}}', '{{{entry_id}}}'", 1),
+        ):
+            plan = await plan_of(service, planner, name, arguments)
+            assert expected == touched(plan, "entries"), (planner, name)
+            assert scans(plan, "entries") == {"Index Scan"}, (planner, name)
 
 
 def test_filled_books_reach_the_range_that_is_asked_for():
