@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
@@ -37,8 +38,10 @@ _FIND = statement(__package__, "find_entries")
 
 KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": [TRANSFER_IN, TRANSFER_OUT]}
 """As they are shown, and as they are recorded."""
-WALK_MAX: Final = 2_000
-"""How many rows a list reads along its order before it turns to an index for its filters."""
+WALK_FACTOR: Final = 20
+"""How many rows a list reads along its order for each that it has to show, before it asks an index for its filters."""
+WALK_ON_FACTOR: Final = 5
+"""How much further it walks where the first walk has found a part of the page that promises the rest by then."""
 FEW_DAYS: Final = timedelta(days=31)
 """A range in which a book has so few entries that they are read faster than those with a frequent word."""
 
@@ -257,9 +260,12 @@ async def list_entries(
 ) -> dict[str, Any]:
     """List a book's entries in the page's order; equal keys by id. Raises: BookNotFound."""
     order = ORDERS[page.order]
-    asked = (user_id, book_id, page.limit + 1)
-    rows = await engine.fetch_fresh(order.sql, *asked, *(page.after or (None, None)), *filters.arguments, WALK_MAX)
-    if any(row["cut"] for row in rows):
+    asked, walk_max = (user_id, book_id, page.limit + 1), WALK_FACTOR * page.limit
+    walk = partial(engine.fetch_fresh, order.sql, *asked, *(page.after or (None, None)), *filters.arguments)
+    rows = await walk(walk_max)
+    if _cut(rows) and WALK_ON_FACTOR * len(rows) > page.limit:
+        rows = await walk(WALK_ON_FACTOR * walk_max)
+    if _cut(rows):
         rows = await engine.fetch_fresh(
             _FIND, *asked, page.order, *after(page), *filters.arguments, *_index(book_id, filters, order)
         )
@@ -267,6 +273,11 @@ async def list_entries(
         raise BookNotFound
     found = [row for row in rows if row["entry_id"] is not None]
     return page_of(found, page, _view, lambda row: (row[order.column], row["entry_id"]))
+
+
+def _cut(rows: Sequence[Any]) -> bool:
+    """Tell whether a walk ended before the page was filled, although there was more to walk."""
+    return any(row["cut"] for row in rows)
 
 
 def after(page: Page) -> tuple[Any, ...]:

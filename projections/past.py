@@ -1,9 +1,10 @@
 """The entries of a book as they were at a position of its journal: every version is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from math import ceil, floor
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from eventstore.sql import statement
 from ledger.book import Category
 from ledger.errors import EntryNotFound
 from ledger.money import decimals_of
-from ledger.views import view_of_category
+from ledger.views import category_view
 from projections.engine import Engine
 from projections.entries import ORDERS, Filters, after, view_of_row
 from projections.paging import Page, page_of
@@ -43,12 +44,11 @@ class BookAt:
             return []
         return [id_ for id_, category in self.categories.items() if folded_part in searchable(category.name)]
 
-    def minor(self, bound: Decimal | None, default: int, *, up: bool) -> int:
+    def minor(self, bound: Decimal | None, default: int, whole: Callable[[Decimal], int]) -> int:
         """A bound in minor units, as the column can be compared with."""
         if bound is None:
             return default
-        minor, rest = divmod(bound.scaleb(decimals_of(self.currency)), 1)
-        return min(max(int(minor) + (up and rest > 0), -1), _MINOR_MAX)
+        return min(max(whole(bound.scaleb(decimals_of(self.currency))), -1), _MINOR_MAX)
 
 
 async def get_entry_at(engine: Engine, book: BookAt, entry_id: UUID, *, deleted: bool | None) -> dict[str, Any]:
@@ -70,8 +70,8 @@ async def list_entries_at(engine: Engine, book: BookAt, filters: Filters, page: 
         page.order,
         *after(page),
         *chosen,
-        book.minor(amount_min, 0, up=True),
-        book.minor(amount_max, _MINOR_MAX, up=False),
+        book.minor(amount_min, 0, ceil),
+        book.minor(amount_max, _MINOR_MAX, floor),
         book.named(filters.folded_part),
     )
     found = [row for row in rows if row["entry_id"] is not None]
@@ -104,7 +104,8 @@ async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_ma
 
 
 def _view(row: asyncpg.Record, book: BookAt) -> dict[str, Any]:
-    category_id = row["category_id"]
-    return view_of_row(
-        row, book.currency, view_of_category(book.categories[UUID(category_id)]) if category_id else None
-    )
+    view = None
+    if (category_id := row["category_id"]) is not None:
+        category = book.categories[UUID(category_id)]
+        view = category_view(category_id, category.name, category.kind, deleted=category.deleted)
+    return view_of_row(row, book.currency, view)

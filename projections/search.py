@@ -22,6 +22,7 @@ _CODE_BITS: Final = 42
 _SALT_BITS: Final = 62
 _POINT_BITS: Final = 21  # of a code point
 _CONTROLS: Final = 0x1F
+_SEPARATORS: Final = frozenset(map(ord, TAG_SEPARATOR + BREAK))
 _FIRST_SYLLABLE, _LAST_SYLLABLE = ord("가"), ord("힣")
 _INITIALS: Final = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
 _SYLLABLES_PER_INITIAL: Final = 21 * 28
@@ -57,8 +58,9 @@ def salt_of(journal_id: UUID) -> int:
 def terms_of_entry(journal_id: UUID, searched: str, category_id: UUID | None, kind: str) -> list[int]:
     """Everything by which an entry, with its searchable text, can be found."""
     salt, points = salt_of(journal_id), _points(searched)
-    codes = {a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b}
-    codes.update([point for point in points if _FIRST_SYLLABLE <= point <= _LAST_SYLLABLE])
+    codes = _pairs(points)
+    codes.update(points)
+    codes -= _SEPARATORS
     codes.update(map(_named, searched.partition(BREAK)[0].split(TAG_SEPARATOR)[1:-1]))
     codes.add(_kind(kind))
     if category_id is not None:
@@ -67,11 +69,9 @@ def terms_of_entry(journal_id: UUID, searched: str, category_id: UUID | None, ki
 
 
 def terms_of_part(journal_id: UUID, part: str) -> list[int]:
-    """The terms of every text that holds this folded part; none for a single character that is no Hangul syllable."""
+    """The terms of every text that holds this folded part: its pairs of characters, or its only character."""
     salt, points = salt_of(journal_id), _points(part)
-    if len(points) == 1:
-        return [salt ^ point for point in points if _FIRST_SYLLABLE <= point <= _LAST_SYLLABLE]
-    return [salt ^ code for code in {a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b}]
+    return [salt ^ code for code in _pairs(points) or points]
 
 
 def term_of_tag(journal_id: UUID, folded_tag: str) -> int:
@@ -89,6 +89,11 @@ def term_of_category(journal_id: UUID, category_id: UUID) -> int:
 
 def _points(text: str) -> Sequence[int]:
     return memoryview(text.encode("utf-32-le")).cast("I")
+
+
+def _pairs(points: Sequence[int]) -> set[int]:
+    """Pairs of characters, but for those of a separator: no query holds one."""
+    return {a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b}
 
 
 def _category(category_id: UUID) -> int:

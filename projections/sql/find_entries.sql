@@ -1,5 +1,6 @@
 -- A page of a list, in any order, from the index that is made for its filters: what a walk along the order did not reach.
--- Each index has a branch of its own, closed by OFFSET 0: which of them is read is for $18 to say, not for the planner.
+-- Each index has a branch of its own, closed by OFFSET 0: which of them is read is for $18 to say, not for the planner. What
+-- is needed to filter and sort goes through it; what is shown is fetched afterwards, for the page alone.
 -- $1 user_id  $2 journal_id  $3 how many  $4 sort  $5 $6 $7 $8 after (day, amount and time, of which the sort takes its own,
 -- and entry_id, exclusive; null: from the start)  $9 deleted, each  $10 $11 days  $12 kinds  $13 category_ids  $14 folded tag
 -- $15 folded part  $16 $17 amounts  $18 terms, amounts or days  $19 $20 terms of entries that match by their text: all, any
@@ -15,17 +16,23 @@ SELECT book.stale_journals, book.role, book.currency, false AS cut,
        c.name AS category_name, c.kind AS category_kind, c.deleted AS category_deleted
 FROM book LEFT JOIN LATERAL (
     SELECT * FROM (
-        SELECT e.*, entry_key($4, e.occurred_on, e.amount_minor, e.created_at) AS key FROM (
-            (SELECT * FROM entries e
+        SELECT e.entry_id, e.version, entry_key($4, e.occurred_on, e.amount_minor, e.created_at) AS key FROM (
+            (SELECT e.journal_id, e.entry_id, e.version, e.deleted, e.occurred_on, e.amount_minor, e.created_at, e.kind, e.until,
+                    e.category_id, e.searched
+             FROM entries e
              WHERE $18 = 'terms' AND (e.terms @> $19 AND e.terms && $20 OR e.terms @> $21 AND e.terms && book.named_terms)
              OFFSET 0)
             UNION ALL
-            (SELECT * FROM entries e
+            (SELECT e.journal_id, e.entry_id, e.version, e.deleted, e.occurred_on, e.amount_minor, e.created_at, e.kind, e.until,
+                    e.category_id, e.searched
+             FROM entries e
              WHERE $18 = 'amounts' AND e.journal_id = $2 AND e.until IS NULL AND e.deleted = ANY ($9)
                AND e.amount_minor BETWEEN book.minor_min AND book.minor_max
              OFFSET 0)
             UNION ALL
-            (SELECT * FROM entries e
+            (SELECT e.journal_id, e.entry_id, e.version, e.deleted, e.occurred_on, e.amount_minor, e.created_at, e.kind, e.until,
+                    e.category_id, e.searched
+             FROM entries e
              WHERE $18 = 'days' AND e.journal_id = $2 AND e.until IS NULL AND e.deleted = ANY ($9)
                AND e.occurred_on BETWEEN $10 AND $11
              OFFSET 0)
@@ -37,6 +44,7 @@ FROM book LEFT JOIN LATERAL (
     WHERE book.role IS NOT NULL
       AND ($8::uuid IS NULL OR (e.key, e.entry_id) > (entry_key($4, $5, $6, $7), $8))
     ORDER BY e.key, e.entry_id LIMIT $3
-) AS p ON true
+) AS k ON true
+LEFT JOIN entries p ON p.journal_id = $2 AND p.entry_id = k.entry_id AND p.version = k.version
 LEFT JOIN categories c ON c.journal_id = $2 AND c.category_id = p.category_id
-ORDER BY p.key, p.entry_id
+ORDER BY k.key, k.entry_id

@@ -30,7 +30,7 @@ TABLES = {
     "books": "journal_id",
     "members": "journal_id, user_id",
     "categories": "journal_id, category_id",
-    "entries": "journal_id, entry_id",
+    "entries": "journal_id, entry_id, version",
     "totals": "journal_id, grain, starts_on, category_id",
     "checkpoints": "journal_id, read_model",
 }

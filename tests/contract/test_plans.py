@@ -1,40 +1,57 @@
 """Plans: what a list or a total costs does not grow with the book, whatever the planner believes."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from importlib.resources import files
 from itertools import product
 
 import orjson
 import pytest
+from uuid_utils.compat import uuid7
 
 import projections
+from projections import entries
+from projections.entries import ORDERS, Filters
+from projections.paging import Page
+from projections.search import searchable_entry, terms_of_entry
 from projections.totals import cut
 from tests.given import an_id
 from tests.told import OWNER
 
 ENTRIES = 20_000
-BOOK, NEIGHBOUR = an_id(10), an_id(11)
+DELETED = 50_000
+FEW = 5_000
+BOOKS = BOOK, NEIGHBOUR, REVERTED, EVEN = [uuid7() for _ in range(4)]
+"""A household of ten years and its like; one that took an import back; one whose entries have all the same keys."""
 LIMIT = 51
+WALK_MAX = 1_000
+RARE = 500  # one entry in so many has a memo, a tag and a category of its own
 DAYS_MAX = 3 * 31 * 10  # of the months that a range begins and ends in
-TOUCHED_MAX = 10 * LIMIT
-"""A page reads its rows, and those with the same key as its first and last; not the book."""
+TOUCHED_MAX = 5 * LIMIT
+CATEGORIES = [uuid7() for _ in range(10)]
+TEXTS, RARE_TEXTS = ("점심 김치찌개", ["카드"]), ("희귀한 골동품", ["제주여행"])
 
-# Two books of a household of ten years, written straight into the read models.
+# Written straight into the read models; what `forms` holds is what entries of a book look like.
 FILL = f"""
-INSERT INTO eventstore.journals SELECT id, 'book', 1, now() FROM unnest(ARRAY['{BOOK}', '{NEIGHBOUR}']::uuid[]) AS id;
+CREATE TEMP TABLE spans (journal_id, entries, even) AS
+VALUES ('{BOOK}'::uuid, {ENTRIES}, false), ('{NEIGHBOUR}', {FEW}, false), ('{REVERTED}', {ENTRIES + DELETED}, false),
+       ('{EVEN}', {FEW}, true);
+INSERT INTO eventstore.journals SELECT journal_id, 'book', 1, now() FROM spans;
 INSERT INTO readmodels.checkpoints
 SELECT journal_id, name, 1 FROM eventstore.journals, readmodels.read_models WHERE read_models.kind = 'book';
 INSERT INTO readmodels.books
 SELECT journal_id, 'Home', '', 'KRW', 0, 0, 0, 0, 0, false, now(), now(), 1 FROM eventstore.journals;
 INSERT INTO readmodels.members SELECT journal_id, '{OWNER}', 'owner', now() FROM eventstore.journals;
-INSERT INTO readmodels.categories
-SELECT journal_id, lpad(n::text, 32, '0')::uuid, 'expense', 'name ' || n, 'name ' || n, false
-FROM eventstore.journals, generate_series(0, 9) AS n;
-INSERT INTO readmodels.entries
-SELECT journal_id, gen_random_uuid(), 'expense', 1000 + n * 7919 % 5000, date '2016-01-01' + n / 6,
-       lpad((n % 10)::text, 32, '0')::uuid, 'memo', '{{}}', 'memo', null, n % 50 = 0, '{OWNER}',
-       timestamptz '2016-01-01' + n * interval '4 hours', now(), 1
-FROM eventstore.journals, generate_series(1, {ENTRIES}) AS n;
+INSERT INTO readmodels.categories (journal_id, category_id, kind, name, folded_name, deleted)
+SELECT journal_id, category_id, 'expense', category_id, category_id, false FROM forms;
+INSERT INTO readmodels.entries (journal_id, entry_id, version, since, kind, amount_minor, occurred_on, category_id,
+                                memo, tags, searched, terms, deleted, created_by, created_at, updated_at)
+SELECT s.journal_id, gen_random_uuid(), 1, 1, 'expense', CASE WHEN even THEN 4500 ELSE 1000 + n * 7919 % 5000 END,
+       date '2021-05-05' + CASE WHEN even THEN 0 ELSE n % {ENTRIES} / 6 - 1950 END, f.category_id, 'memo', '{{}}',
+       f.searched, f.terms, n % 50 = 0 OR n > {ENTRIES}, '{OWNER}',
+       timestamptz '2021-05-05' + CASE WHEN even THEN 0 ELSE n % {ENTRIES} - 11700 END * interval '4 hours', now()
+FROM spans s CROSS JOIN LATERAL generate_series(1, entries) AS n
+JOIN forms f ON f.journal_id = s.journal_id AND f.place = CASE n % {RARE} WHEN 7 THEN 9 ELSE n % 9 END;
 INSERT INTO readmodels.totals
 SELECT journal_id, 'day', occurred_on, category_id, 0, sum(amount_minor), count(*)
 FROM readmodels.entries GROUP BY 1, 3, 4;
@@ -43,23 +60,61 @@ SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, 0, sum(
 FROM readmodels.totals GROUP BY 1, 3, 4;
 """
 
+# A thousand versions before the one that is there, each made by one event.
+CHANGE_OFTEN = """
+INSERT INTO readmodels.entries (journal_id, entry_id, version, since, until, kind, amount_minor, occurred_on, searched,
+                                deleted, created_at, updated_at)
+SELECT journal_id, entry_id, n - 1000, n, n + 1, kind, amount_minor, occurred_on, searched, deleted, created_at, now()
+FROM readmodels.entries, generate_series(1, 1000) AS n WHERE journal_id = $1 AND entry_id = $2
+"""
+
 PLANNERS = ("force_generic_plan", "force_custom_plan")
 """The first is how the service plans; the second, for the values at hand, must not be worse."""
-NO_FILTERS = "false, '-infinity', 'infinity', NULL, NULL, NULL, NULL, NULL, NULL"
 AFTER = {
-    "by_day_newest": "'2021-05-05'",
-    "by_day_oldest": "'2021-05-05'",
-    "by_amount_smallest": "3000",
-    "by_amount_largest": "3000",
-    "by_record_newest": "'2021-05-05'",
+    "-occurred_on": date(2021, 5, 5),
+    "occurred_on": date(2021, 5, 5),
+    "amount": 4500,
+    "-amount": 4500,
+    "-recorded_at": datetime(2021, 5, 5, tzinfo=UTC),
+}
+RARE_FILTERS = {
+    "part": Filters(part="골동"),
+    "initials": Filters(part="ㄱㄷㅍ"),
+    "one character": Filters(part="품"),
+    "name of a category": Filters(part=str(CATEGORIES[9])[1:]),
+    "tag": Filters(tag="제주여행"),
+    "category": Filters(categories=[CATEGORIES[9]]),
+    "categories": Filters(categories=[CATEGORIES[9], an_id(999)]),
+    "kind": Filters(kind="transfer"),
+    "kind and tag": Filters(kind="expense", tag="제주여행"),
+    "all there is": Filters(kind="expense", tag="제주여행", part="골동", categories=[CATEGORIES[9]]),
+    "amounts": Filters(amount_min=Decimal(3001), amount_max=Decimal(3002)),
+    "days": Filters(day_min=date(2018, 3, 3), day_max=date(2018, 3, 7)),
+    "days and part": Filters(day_min=date(2018, 3, 3), day_max=date(2018, 3, 7), part="점심"),
 }
 
 
 @pytest.fixture(params=["analysed", "never analysed"])
 async def filled(owner, request):
+    columns = "journal_id uuid, place int, category_id uuid, searched text, terms bigint[]"
+    await owner.execute(f"CREATE TEMP TABLE forms ({columns})")
+    forms = [form(book, place) for book in BOOKS for place in range(10)]
+    await owner.copy_records_to_table("forms", records=forms)
     await owner.execute(FILL)
     if request.param == "analysed":
         await owner.execute("ANALYZE")
+
+
+def form(book_id, place):
+    """What one in ten entries of a book has, and by which it is found; the tenth is rare."""
+    searched = searchable_entry(*(RARE_TEXTS if place == 9 else TEXTS))
+    return (
+        book_id,
+        place,
+        CATEGORIES[place],
+        searched,
+        terms_of_entry(book_id, searched, CATEGORIES[place], "expense"),
+    )
 
 
 def sql_of(name):
@@ -96,6 +151,12 @@ def scans(plan, table):
     return {node["Node Type"] for node in plan if node.get("Relation Name") == table}
 
 
+def name_of(sort):
+    """The name of the statement that lists in an order."""
+    sql = ORDERS[sort].sql
+    return next(file.stem for file in (files(projections) / "sql").iterdir() if file.read_text("utf-8") == sql)
+
+
 def in_sql(bounds):
     """The pieces of a range as three array literals."""
     pieces = cut(*bounds) if bounds else []
@@ -103,15 +164,65 @@ def in_sql(bounds):
     return ", ".join(f"'{{{','.join(map(str, column))}}}'" for column in columns)
 
 
+def literal(value):
+    """A value as SQL has it."""
+    match value:
+        case None | bool() | int() | Decimal():
+            return "NULL" if value is None else str(value)
+        case list():
+            return f"'{{{','.join(map(str, value))}}}'"
+        case date() if value in {date.min, date.max}:  # as the driver writes them
+            return "'-infinity'" if value == date.min else "'infinity'"
+        case _:
+            return f"'{value}'"
+
+
+def asked(book_id, filters, sort="-occurred_on", after=(None, None)):
+    """The arguments of a list."""
+    return ", ".join(map(literal, (OWNER, book_id, LIMIT, *after, *filters.arguments, WALK_MAX)))
+
+
+def sought(book_id, filters, sort):
+    """The arguments of find_entries."""
+    page = Page(LIMIT - 1, sort, None)
+    index = entries._index(book_id, filters, ORDERS[sort])
+    arguments = (OWNER, book_id, LIMIT, sort, *entries.after(page), *filters.arguments, *index)
+    return ", ".join(map(literal, arguments))
+
+
 @pytest.mark.usefixtures("filled")
-async def test_lists_read_one_page_at_any_depth(service):
-    pages = [(order, after) for order, key in AFTER.items() for after in ("NULL, NULL", f"{key}, '{an_id(5)}'")]
-    for planner, (order, after) in product(PLANNERS, pages):
-        arguments = f"'{OWNER}', '{BOOK}', {LIMIT}, {after}, {NO_FILTERS}"
-        plan = await plan_of(service, planner, f"list_entries_{order}", arguments)
-        assert scans(plan, "entries") <= {"Index Scan", "Index Only Scan"}, (planner, order, after)
-        assert LIMIT <= touched(plan, "entries") <= TOUCHED_MAX, (planner, order, after)
-        assert [] == [node for node in plan if node["Node Type"] == "Sort" and node["Actual Rows"] > LIMIT]
+async def test_lists_read_one_page_at_any_depth_in_any_state_and_of_any_book(service):
+    pages = [(sort, after) for sort, key in AFTER.items() for after in ((None, None), (key, an_id(5)))]
+    for planner, book_id, deleted, (sort, after) in product(
+        PLANNERS, (BOOK, REVERTED, EVEN), (False, True, None), pages
+    ):
+        case = (planner, book_id, deleted, sort, after)
+        arguments = asked(book_id, Filters(deleted=deleted), sort, after)
+        plan = await plan_of(service, planner, name_of(sort), arguments)
+        assert scans(plan, "entries") == {"Index Scan"}, case
+        states = 2 if deleted is None else 1
+        assert LIMIT <= touched(plan, "entries") <= states * 2 * LIMIT + 1, case
+        assert LIMIT == plan[0]["Actual Rows"], case
+        assert [] == [node for node in plan if node["Node Type"].endswith("Sort") and node["Actual Rows"] > LIMIT], case
+
+
+@pytest.mark.usefixtures("filled")
+async def test_list_whose_filters_match_little_walks_only_so_far(service):
+    for planner, sort in product(PLANNERS, AFTER):
+        plan = await plan_of(service, planner, name_of(sort), asked(BOOK, Filters(part="no such memo"), sort))
+        assert WALK_MAX == touched(plan, "entries"), (planner, sort)
+        assert 1 == plan[0]["Actual Rows"], (planner, sort)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_page_of_a_rare_filter_is_found_among_few_rows_in_any_order(service):
+    for planner, (name, filters), sort in product(PLANNERS, RARE_FILTERS.items(), AFTER):
+        case = (planner, name, sort)
+        if name.startswith("days") and sort.endswith("occurred_on"):
+            continue  # the order's own range: its walk reads no more than that
+        plan = await plan_of(service, planner, "find_entries", sought(BOOK, filters, sort))
+        assert touched(plan, "entries") <= TOUCHED_MAX, case
+        assert (plan[0]["Actual Rows"] > 1) == (name != "kind"), case
 
 
 @pytest.mark.usefixtures("filled")
@@ -127,11 +238,19 @@ async def test_totals_read_whole_months_and_few_days(service):
 
 
 @pytest.mark.usefixtures("filled")
-async def test_entry_is_found_by_its_key(service):
+async def test_entry_is_found_by_its_key_however_often_it_was_changed(owner, service):
     entry_id = await service.fetchval("SELECT entry_id FROM entries WHERE journal_id = $1 LIMIT 1", BOOK)
+    await owner.execute(CHANGE_OFTEN, BOOK, entry_id)
+    await owner.execute("UPDATE readmodels.entries SET since = 1001 WHERE entry_id = $1 AND version = 1", entry_id)
     for planner in PLANNERS:
-        plan = await plan_of(service, planner, "get_entry", f"'{OWNER}', '{BOOK}', '{entry_id}', NULL")
-        assert (1, 1) == (touched(plan, "entries"), touched(plan, "categories"))
+        for name, arguments, expected in (
+            ("get_entry", f"'{OWNER}', '{BOOK}', '{entry_id}', NULL", 1),
+            ("get_entry_at", f"'{BOOK}', '{entry_id}', 700, NULL", 302),  # it passes over the later ones
+            ("load_entries", f"'{{{BOOK}}}', '{{{entry_id}}}'", 1),
+        ):
+            plan = await plan_of(service, planner, name, arguments)
+            assert expected == touched(plan, "entries"), (planner, name)
+            assert scans(plan, "entries") == {"Index Scan"}, (planner, name)
 
 
 def test_filled_books_reach_the_range_that_is_asked_for():

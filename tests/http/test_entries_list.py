@@ -1,10 +1,11 @@
 """Lists of entries: filtered, searched, sorted and walked to their end."""
 
 from itertools import chain, product
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 
+from projections import entries
 from tests.http.conftest import NOWHERE, entries_of, path_of
 
 SORTS = {
@@ -157,6 +158,7 @@ async def test_list_refuses_what_is_malformed_and_names_it(home, book):
         ("to=today", "to"),
         ("from=2026-02-02&to=2026-02-01", "from"),
         ("kind=transfers", "kind"),
+        ("kind=transfer_in", "kind"),
         ("kind=", "kind"),
         ("category_id=1", "category_id.0"),
         (f"category_id={NOWHERE}&category_id=x", "category_id.1"),
@@ -193,6 +195,7 @@ async def test_search_finds_a_part_of_memo_tags_and_category_name_in_any_script(
         {"memo": "", "category_id": food["id"]},
         {"memo": r"back\slash 'quote'"},
         {"memo": "🍜 noodles"},
+        {"memo": "우리 모두 ㅋㅋ", "tags": ["ㅎㅎ"]},
     ]
     entries = [await home.record(book, **fields) for fields in texts]
     for part, indexes in [
@@ -209,13 +212,20 @@ async def test_search_finds_a_part_of_memo_tags_and_category_name_in_any_script(
         ("straße", [3]),
         ("식비", [4]),
         ("비", [4]),
+        ("ㅁㅈ ㅅㄴ", [0]),
+        ("ㅇㅎ", [3]),
+        ("ㄹ ㅁ", [7]),
+        ("ㄹㅁ", []),
         ("\\", [5]),
         ("'", [5]),
         ("🍜", [6]),
+        ("ㅋㅋ", [7]),
+        ("ㅇㄹ ㅁㄷ ㅋ", [7]),
+        ("ㅎㅎ", [7]),
         ("없는", []),
         ("행straße", []),  # not across two tags
         ("설날", [0]),  # decomposed
-        ("", list(range(7))),
+        ("", list(range(8))),
     ]:
         assert await found(q=part) == ordered([entries[index] for index in indexes], "-occurred_on"), part
 
@@ -234,6 +244,17 @@ async def test_tag_is_found_as_a_whole_without_case(home, book, found):
 
     assert await found(tag="집") == await found(tag="우리") == []
     assert await found(tag="우리 집") == await found(tag=" abc ") == [entry]
+
+
+async def test_tag_of_initial_consonants_is_not_found_in_those_of_another(home, book, found):
+    entry = await home.record(book, memo="식비", tags=["ㅅㅂ"])
+    await home.record(book, memo="ㅅㅂ", tags=["식비"])
+
+    assert await found(tag="ㅅㅂ") == [entry]
+
+
+async def test_list_of_transfers_in_a_book_without_any_is_empty(found, live):
+    assert await found(kind="transfer") == []
 
 
 async def test_search_with_bytes_that_are_no_text_breaks_nothing(home, book):
@@ -266,6 +287,36 @@ async def test_list_sorts_equal_keys_by_id_and_its_pages_have_neither_doubles_no
         assert list(chain(*pages)) == ordered(live, sort)
         assert {len(page) for page in pages[:-1]} <= {limit}
         assert pages[-1]
+
+
+@pytest.mark.parametrize("walk_on", [1, 5])  # to find_entries at once, or after walking on
+@pytest.mark.parametrize("sort", SORTS)
+async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found, sort, walk_on, monkeypatch):
+    food = await home.category(book, "식비")
+    filters = [
+        {},
+        {"kind": "income"},
+        {"category_id": food["id"]},
+        {"tag": "집", "kind": "expense"},
+        {"q": "mo 1"},
+        {"q": "1"},
+        {"q": "비", "max_amount": "3000"},
+        {"q": "식비", "tag": "차"},
+        {"min_amount": "2000", "max_amount": "3000"},
+        {"from": "2026-02-16", "to": "2026-03-15"},
+        {"from": "2026-02-16", "to": "2026-05-15", "q": "memo"},
+        {"kind": "transfer"},
+        {"q": "없는"},
+    ]
+    asked = [{**one, "sort": sort, "state": state} for one in filters for state in ("live", "deleted", "all")]
+    expected = [await found(**query) for query in asked]
+    monkeypatch.setattr(entries, "WALK_FACTOR", 1)
+    monkeypatch.setattr(entries, "WALK_ON_FACTOR", walk_on)
+
+    for query, entries_found in zip(asked, expected, strict=True):
+        path = f"{entries_of(book)}?{urlencode({**query, 'limit': 2})}"
+        assert list(chain(*await walk(home, path))) == entries_found, query
+    assert {len(one) for one in expected} >= {0, 1, 2, 4, 20, 24}
 
 
 async def test_list_holds_fifty_unless_told(home, book):

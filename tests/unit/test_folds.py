@@ -127,32 +127,44 @@ def test_book_erased_is_folded_without_its_texts():
 
 
 def fold_entries(journal, rows=None):
+    """Returns: the current versions, and those that ended."""
     rows = {} if rows is None else rows
-    entries.fold(rows, journal.events)
-    return rows
+    return rows, entries.fold(rows, journal.events)
 
 
-def test_entry_recorded_makes_its_row():
+def current(journal):
+    rows, _ = fold_entries(journal)
+    return rows[BOOK, ENTRY]
+
+
+def test_entry_recorded_makes_its_first_version():
     journal = Journal()
     journal.record(an_entry(posting=a_posting(5), memo="lunch", tags=["a"], copied_from=an_id(9)), actor=EDITOR)
     at = START + SECOND
     expected = EntryRow(
         BOOK,
         ENTRY,
-        "expense",
-        5,
-        DAY,
-        FOOD.category_id,
-        "lunch",
-        ["a"],
-        an_id(9),
+        version=1,
+        since=1,
+        until=None,
+        kind="expense",
+        amount_minor=5,
+        occurred_on=DAY,
+        category_id=FOOD.category_id,
+        memo="lunch",
+        tags=["a"],
+        copied_from=an_id(9),
+        batch_id=None,
+        transfer_id=None,
+        other_book_id=None,
+        other_entry_id=None,
         deleted=False,
         created_by=EDITOR,
         created_at=at,
+        changed_by=EDITOR,
         updated_at=at,
-        version=1,
     )
-    assert {(BOOK, ENTRY): expected} == fold_entries(journal)
+    assert ({(BOOK, ENTRY): expected}, []) == fold_entries(journal)
 
 
 def test_entry_amended_shows_its_new_posting_and_keeps_the_rest():
@@ -160,14 +172,14 @@ def test_entry_amended_shows_its_new_posting_and_keeps_the_rest():
     journal.record(entry, actor=EDITOR)
     entry.amend(a_posting(9, kind="income", category_id=None, occurred_on=DAY - timedelta(days=1)), "lunch", ["a"])
     journal.record(entry, actor=OWNER)
-    row = fold_entries(journal)[BOOK, ENTRY]
+    row = current(journal)
     assert (9, "income", None, DAY - timedelta(days=1)) == (
         row.amount_minor,
         row.kind,
         row.category_id,
         row.occurred_on,
     )
-    assert ("lunch", ["a"], EDITOR, 2) == (row.memo, row.tags, row.created_by, row.version)
+    assert ("lunch", ["a"], EDITOR, OWNER, 2) == (row.memo, row.tags, row.created_by, row.changed_by, row.version)
     assert (START + SECOND, START + 2 * SECOND) == (row.created_at, row.updated_at)
 
 
@@ -176,7 +188,7 @@ def test_entry_amended_in_its_texts_shows_them_also_when_empty(memo, tags):
     journal, entry = Journal(), an_entry(memo="lunch", tags=["a"])
     entry.amend(entry.posting, memo, tags)
     journal.record(entry)
-    row = fold_entries(journal)[BOOK, ENTRY]
+    row = current(journal)
     assert (memo, tags, 12_000) == (row.memo, row.tags, row.amount_minor)
 
 
@@ -184,7 +196,7 @@ def test_entry_deleted_keeps_its_row_and_restored_is_live():
     journal, entry = Journal(), an_entry()
     entry.delete()
     journal.record(entry)
-    rows = fold_entries(journal)
+    rows, _ = fold_entries(journal)
     assert (True, 12_000, 2) == (
         rows[BOOK, ENTRY].deleted,
         rows[BOOK, ENTRY].amount_minor,
@@ -193,14 +205,32 @@ def test_entry_deleted_keeps_its_row_and_restored_is_live():
     later = Journal()
     entry.restore()
     later.record(entry)
-    row = fold_entries(later, rows)[BOOK, ENTRY]
-    assert (False, 3) == (row.deleted, row.version)
+    fold_entries(later, rows)
+    assert (False, 3) == (rows[BOOK, ENTRY].deleted, rows[BOOK, ENTRY].version)
+
+
+def test_entry_changed_many_times_keeps_every_version_from_its_event_until_the_next():
+    journal, entry, other = Journal(), an_entry(posting=a_posting(1)), an_entry(an_id(21))
+    journal.record(entry)
+    journal.record(other)
+    for amount in (2, 3):
+        entry.amend(a_posting(amount), entry.memo, entry.tags)
+        journal.record(entry)
+    entry.delete()
+    journal.record(entry)
+    rows, ended = fold_entries(journal)
+    versions = [(row.version, row.amount_minor, row.deleted, row.since, row.until) for row in ended]
+    assert [(1, 1, False, 1, 3), (2, 2, False, 3, 4), (3, 3, False, 4, 5)] == versions
+    assert (4, 3, True, 5, None) == tuple(
+        getattr(rows[BOOK, ENTRY], name) for name in ("version", "amount_minor", "deleted", "since", "until")
+    )
+    assert (1, 2, None) == (rows[BOOK, an_id(21)].version, rows[BOOK, an_id(21)].since, rows[BOOK, an_id(21)].until)
 
 
 def test_entries_fold_passes_over_events_of_the_book():
     journal = Journal()
     journal.record(a_book())
-    assert {} == fold_entries(journal)
+    assert ({}, []) == fold_entries(journal)
 
 
 def test_session_started_refreshed_and_ended_is_shown_so():
