@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 
 class LedgerError(Exception):
@@ -17,6 +18,21 @@ class InvalidField(LedgerError):
 
     field: str
     message: str
+
+
+class LineError(NamedTuple):
+    """What is wrong with a line of a file, counted from 1; without a field it is the line as a whole."""
+
+    line: int
+    field: str
+    message: str
+
+
+@dataclass(eq=False)
+class InvalidFile(LedgerError):
+    """The file has lines that are not valid; nothing was recorded."""
+
+    errors: list[LineError]
 
 
 class BookNotFound(LedgerError):
