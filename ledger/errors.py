@@ -43,6 +43,14 @@ class EntryNotFound(LedgerError):
     """There is no such entry in this book."""
 
 
+class BatchNotFound(LedgerError):
+    """There is no such import in this book."""
+
+
+class BatchReverted(LedgerError):
+    """The import was reverted before."""
+
+
 class CategoryNotFound(LedgerError):
     """There is no such category in this book."""
 

@@ -3,7 +3,7 @@
 import codecs
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from typing import Any, BinaryIO, Final
+from typing import IO, Any, Final
 
 import orjson
 from marshmallow import RAISE, ValidationError, pre_load
@@ -43,7 +43,7 @@ class RecordLine(RecordEntry):
         return {name: value for name, value in told.items() if name not in OWN_FIELDS}
 
 
-def read_ndjson(file: BinaryIO, currency: str) -> Iterator[Row | LineError | None]:
+def read_ndjson(file: IO[bytes], currency: str) -> Iterator[Row | LineError | None]:
     """Read a file line by line.
 
     Yields: an entry or what is wrong, and None where there was neither, so that the caller gets a turn.

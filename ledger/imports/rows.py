@@ -1,7 +1,7 @@
 """The rows of an uploaded file, of whatever format."""
 
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import IO, Final
 
 from ledger.batch import Row
 from ledger.errors import LineError
@@ -14,7 +14,7 @@ LINES_MAX: Final = 1_000_000
 """Empty ones and invalid ones included; all are read, to tell what is wrong with them."""
 
 
-def read_rows(file: BinaryIO, form: Form, currency: str) -> Iterator[Row | LineError | None]:
+def read_rows(file: IO[bytes], form: Form, currency: str) -> Iterator[Row | LineError | None]:
     """Read a file from its start, in memory that does not grow with it.
 
     Yields: an entry or what is wrong with one, in the order of the lines; None where there was neither, so that a

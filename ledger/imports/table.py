@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from operator import itemgetter
-from typing import BinaryIO, Final, NamedTuple
+from typing import IO, Final, NamedTuple
 
 from ledger.batch import Row
 from ledger.errors import InvalidField, LineError
@@ -67,7 +67,7 @@ class _Lines:
         return line
 
 
-def read_table(file: BinaryIO, form: Form, currency: str) -> Iterator[Row | LineError | None]:
+def read_table(file: IO[bytes], form: Form, currency: str) -> Iterator[Row | LineError | None]:
     """Read a table line by line.
 
     Yields: an entry or what is wrong, and None where there was neither, so that the caller gets a turn.
@@ -92,7 +92,7 @@ def read_table(file: BinaryIO, form: Form, currency: str) -> Iterator[Row | Line
 class _opened:  # noqa: N801 - reads as a verb
     """A file as text from its start on; what cannot be decoded is kept apart, to be refused where it is."""
 
-    def __init__(self, file: BinaryIO, encoding: str) -> None:
+    def __init__(self, file: IO[bytes], encoding: str) -> None:
         file.seek(0)
         self._text = io.TextIOWrapper(file, encoding, errors="surrogateescape", newline="")
 
@@ -103,7 +103,7 @@ class _opened:  # noqa: N801 - reads as a verb
         self._text.detach()  # the file is not ours to close
 
 
-def _guess_encoding(file: BinaryIO) -> Iterator[str]:
+def _guess_encoding(file: IO[bytes]) -> Iterator[str]:
     """Tell UTF-8 and UTF-16 by what they are; else it is CP949, as Korean spreadsheets write.
 
     Yields: guesses; the last is right.
