@@ -136,7 +136,7 @@ class EventStore:
         try:
             async with self._database.transaction() as transaction:
                 encoder = Encoder(journal_id, metadata, key)
-                await append_all(transaction, command.checks, command.events, events, encoder)
+                await append_all(transaction, command.checks, command.events, iter(events), encoder)
         finally:
             del self._bulks[journal_id]
             done.set()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from eventstore.bulk import chunked
 from eventstore.codec import Metadata, PlainEvent, RecordedEvent
 from eventstore.errors import Conflict
 from eventstore.store import replay
@@ -29,7 +30,9 @@ from ledger.commands.spool import Spool, spooled
 from ledger.entry import Entry, Posting
 from ledger.errors import BatchNotFound, TooBusy
 
-STREAMS_READ_MAX: Final = 100
+STREAMS_READ_MAX: Final = 50
+ROWS_MAX: Final = 50
+"""Recognised without a pause, so that others get their turns."""
 
 Decided = TypeVar("Decided")
 Named = tuple[str, str]
@@ -154,12 +157,14 @@ async def _recognise(ledger: Ledger, book_id: UUID, rows: Spool[Row]) -> _Plan:
     looking: asyncio.Task[list[UUID | None]] | None = None
     before: list[Row] = []
     for chunk in rows.chunks():
-        identities = [recogniser.identify(row) for row in chunk]
+        identities: list[bytes] = []
+        for part in chunked(chunk, ROWS_MAX):
+            identities += [recogniser.identify(row) for row in part]
+            await asyncio.sleep(0)
         if looking is not None:
             plan.add(before, await looking)
         looking = asyncio.create_task(_free_ids(ledger, book_id, recogniser, chunk, identities))
         before = chunk
-        await asyncio.sleep(0)
     if looking is not None:
         plan.add(before, await looking)
     return plan
@@ -223,8 +228,14 @@ def _recorded(rows: Spool[Row], plan: _Plan, category_ids: dict[Named, UUID], ba
 
 
 def _recorded_fields(row: Row, category_id: UUID | None, batch_id: UUID) -> dict[str, Any]:
+    """The fields of an Entry.Recorded; its posting as the dictionary that is stored, which is made in no time."""
     return {
-        "adds": Posting(row.amount_minor, category_id, row.kind, row.occurred_on),
+        "adds": {
+            "amount_minor": row.amount_minor,
+            "category_id": category_id,
+            "kind": row.kind,
+            "occurred_on": row.occurred_on,
+        },
         "memo": row.memo,
         "tags": row.tags,
         "copied_from": None,

@@ -7,7 +7,7 @@ from typing import IO, Final, Generic, TypeVar
 
 import msgspec
 
-CHUNK_ITEMS: Final = 500
+CHUNK_ITEMS: Final = 250
 MEMORY_BYTES_MAX: Final = 1024**2
 _SIZE_BYTES: Final = 4
 

@@ -1,9 +1,7 @@
 """Importing files, and taking imports back."""
 
-import pytest
 
-from ledger.http.imports import UPLOAD_BYTES_MAX
-from tests.http.conftest import NOWHERE, entries_of
+from tests.http.conftest import entries_of
 
 HEADER = "kind,amount,occurred_on,category,memo,tags\n"
 LUNCH = "expense,12000,2026-03-05,식비,점심,외식;가족\n"
