@@ -98,11 +98,11 @@ class Recogniser:
         digest = self._digest(told)
         before = self._seen.get(digest, 0)
         self._seen[digest] = before + 1
-        return self._digest(digest + before.to_bytes(4)) if before else digest
+        return self._digest(b"repeated" + digest + before.to_bytes(4)) if before else digest
 
     def entry_id(self, identity: bytes, generation: int) -> UUID:
         """The id of the entry; it needs another one each time that it comes again after its batch was reverted."""
-        return id_of(self._digest(identity + generation.to_bytes(4)) if generation else identity)
+        return id_of(self._digest(b"again" + identity + generation.to_bytes(4)) if generation else identity)
 
     def _digest(self, content: bytes) -> bytes:
         return hashlib.blake2b(content, digest_size=16, key=self._key).digest()

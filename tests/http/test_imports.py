@@ -63,8 +63,8 @@ async def member(home, book, guest):
 
 async def test_file_imported_is_listed_entry_by_entry(home, book):
     answer = await upload(home, book, HEADER + LUNCH + WAGE)
-    assert (201, 2, 0) == (answer.status, answer.json["created"], answer.json["duplicates"])
-    assert {"batch_id", "created", "duplicates"} == answer.json.keys()
+    batch_id = answer.json["batch_id"]
+    assert (201, {"batch_id": batch_id, "created": 2, "duplicates": 0}) == (answer.status, answer.json)
     lunch, wage = await listed(home, book)
     expected = {
         "kind": "expense",
@@ -74,6 +74,7 @@ async def test_file_imported_is_listed_entry_by_entry(home, book):
         "memo": "점심",
         "tags": ["외식", "가족"],
         "copied_from": None,
+        "batch_id": batch_id,
         "deleted": False,
         "version": 1,
     }
