@@ -142,7 +142,6 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.CategoryNotFound: 404,
     ledger.errors.BatchNotFound: 404,
     ledger.errors.BatchReverted: 409,
-    ledger.errors.InvalidFile: 422,
     ledger.errors.BookDeleted: 409,
     ledger.errors.BookNotDeleted: 409,
     ledger.errors.EntryDeleted: 409,

@@ -4,8 +4,6 @@ Ordinary cells are understood at a glance, and those that repeat are remembered:
 not ordinary is left to the fields of `ledger.schemas`, so that files obey the same rules, in the same words.
 """
 
-import csv
-import io
 import re
 import unicodedata
 from collections.abc import Callable
@@ -18,13 +16,13 @@ from marshmallow import ValidationError
 from marshmallow.fields import Field
 
 from ledger.errors import InvalidField
+from ledger.exports.csv import from_cell, split_tags
 from ledger.money import parse_amount
 from ledger.schemas import MEMO_LENGTH_MAX, Day, Name, Tags, Text
 
 CACHED_MAX: Final = 2_000
 CELL_LENGTH_MAX: Final = 1_200
 """Of every cell but a memo: room for the most and longest tags; it bounds what is remembered, too."""
-TAG_SEPARATOR: Final = ";"
 KIND_WORDS: Final = {
     **dict.fromkeys(("income", "수입", "입금"), "income"),
     **dict.fromkeys(("expense", "지출", "출금"), "expense"),
@@ -47,7 +45,6 @@ Reader = TypeVar("Reader", bound=Callable[..., Any])
 
 _UNDECODED: Final = re.compile("[\ud800-\udfff]")
 """What stands for a byte that is no text in the encoding of the file."""
-_FORMULA: Final = re.compile(r"'*[=+\-@\t＝＋－＠]")
 _DAY: Final = Day()
 _CATEGORY: Final = Name()
 _MEMO: Final = Text(MEMO_LENGTH_MAX)
@@ -176,35 +173,26 @@ def positive(field: str, read_amount: Callable[[str], int], text: str) -> int:
 
 def category_reader() -> Callable[[str], str | None]:
     def read(text: str) -> str | None:
-        return _deserialized(_CATEGORY, "category", plain(text)) if text.strip() else None
+        return _deserialized(_CATEGORY, "category", from_cell(text)) if text.strip() else None
 
     return _remembered("category", read)
 
 
 def tags_reader() -> Callable[[str], tuple[str, ...]]:
     def read(text: str) -> tuple[str, ...]:
-        return tuple(_deserialized(_TAGS, "tags", split_tags(plain(text))))
+        return tuple(_deserialized(_TAGS, "tags", tags_in(from_cell(text))))
 
     return _remembered("tags", read)
 
 
-def split_tags(text: str) -> list[str]:
-    """Read `a; b` as two tags, and so a tag in quotation marks with a `;` in it; nothing between two `;` is no tag."""
-    if '"' in text:
-        tags = [tag for row in csv.reader(io.StringIO(text, ""), delimiter=TAG_SEPARATOR) for tag in row]
-    else:
-        tags = text.split(TAG_SEPARATOR)
-    return [tag for tag in tags if tag.strip()]
-
-
-def plain(cell: str) -> str:
-    """Take the quote away that exports put before what a spreadsheet would run as a formula."""
-    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+def tags_in(text: str) -> list[str]:
+    """Read tags out of one text; nothing between two separators is no tag."""
+    return [tag for tag in split_tags(text) if tag.strip()]
 
 
 def read_memo(text: str) -> str:
     """Most memos are as they should be, and need no more than a look; a spreadsheet's lines end in one character."""
-    memo = plain(text)
+    memo = from_cell(text)
     return memo if is_ordinary(memo) else _deserialized(_MEMO, "memo", memo.replace("\r\n", "\n"))
 
 

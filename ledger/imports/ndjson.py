@@ -10,7 +10,7 @@ from marshmallow import RAISE, ValidationError, pre_load
 
 from ledger.batch import Row
 from ledger.errors import InvalidField, LineError
-from ledger.imports.fields import CACHED_MAX, is_ordinary, positive, read_id, require_currency, split_tags
+from ledger.imports.fields import CACHED_MAX, is_ordinary, positive, read_id, require_currency, tags_in
 from ledger.money import parse_amount
 from ledger.problems import field_errors
 from ledger.schemas import KINDS, Day, Name, RecordEntry
@@ -39,7 +39,7 @@ class RecordLine(RecordEntry):
         if not isinstance(line, dict):
             return line
         tags = line.get("tags")
-        told = {**line, "tags": split_tags(tags)} if isinstance(tags, str) else line
+        told = {**line, "tags": tags_in(tags)} if isinstance(tags, str) else line
         return {name: value for name, value in told.items() if name not in OWN_FIELDS}
 
 
