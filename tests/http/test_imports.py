@@ -141,6 +141,26 @@ async def test_entry_that_the_file_names_by_its_id_is_recognised(home, book):
     assert (1, 1) == ((answer := (await upload(home, book, text)).json)["created"], answer["duplicates"])
 
 
+@pytest.mark.parametrize(("form", "content_type"), [("csv", "text/csv"), ("ndjson", "application/x-ndjson")])
+async def test_export_is_known_in_its_own_book_and_new_in_another(home, book, form, content_type):
+    await imported(home, book, HEADER + LUNCH * 2 + WAGE)
+    await home.record(book, memo='=1+1; "quoted"\nline', tags=["a;b", '"c"'], amount="5")
+    file = (await home.get(f"/books/{book['id']}/export?format={form}")).content
+    assert {"batch_id": None, "created": 0, "duplicates": 4} == (await upload(home, book, file, "", content_type)).json
+    other = await home.open_book()
+    assert 4 == (await upload(home, other, file, "", content_type)).json["created"]
+    shown = ("kind", "amount", "occurred_on", "memo", "tags")
+    here, there = [
+        sorted(
+            [str(entry[name]) for name in shown] + [str((entry["category"] or {}).get("name"))]
+            for entry in await listed(home, one)
+        )
+        for one in (book, other)
+    ]
+    assert here == there
+    assert {"batch_id": None, "created": 0, "duplicates": 4} == (await upload(home, other, file, "", content_type)).json
+
+
 async def test_book_imports_what_another_has(home, book):
     other = await home.open_book()
     await imported(home, book, HEADER + LUNCH)
