@@ -42,17 +42,18 @@ FROM eventstore.events WHERE journal_id = $1 ORDER BY position"""
 
 @dataclass(frozen=True)
 class Import:
-    """One file: how long until it was answered, and what came of it; memory is the service's own.
+    """Two imports of as many entries: how fast one is answered, and how a reader fares beside the other.
 
-    The reader is at it until the entries are in the read models, too.
+    Memory is the service's own, of both with their projection.
     """
 
     entries: int
     seconds: float
-    projected_seconds: float  # from the answer on
     copy_seconds: float
     growth_mb: float
+    beside_reader_seconds: float
     read_p99_ms: float
+    projected_seconds: float  # from the answer on
     projecting_p99_ms: float
 
     @property
@@ -73,6 +74,14 @@ class Imports:
 
     def median(self, figure: Callable[[Import], float]) -> float:
         return median(figure(run) for run in self.runs)
+
+    @property
+    def slowed_by_import(self) -> float:
+        return self.median(lambda run: run.read_p99_ms) / self.alone_p99_ms
+
+    @property
+    def slowed_by_projection(self) -> float:
+        return self.median(lambda run: run.projecting_p99_ms) / self.alone_p99_ms
 
 
 @dataclass(frozen=True)
@@ -157,22 +166,34 @@ class Reader:
 
 
 async def _run(site: Site, reader: Reader, number: int, entries: int) -> Import:
-    path, file = await site.asker.open_book(site.token), a_file(number, entries)
+    """Import one file with nobody beside, and another beside the reader."""
     memory = Memory(site.server.process.pid)
     async with memory.watching():
+        path = await site.asker.open_book(site.token)
+        seconds = await _import(site, path, number, entries)
+        await caught_up(site.watching)
+        copy_seconds = await _copy(site.dsn, path.rpartition("/")[2])
         async with reader.reading():
-            began = time.perf_counter()
-            answer = await _upload(site, path, file)
-            answered = time.perf_counter()
+            answered_in = await _import(site, await site.asker.open_book(site.token), -number, entries)
         read_p99_ms = reader.p99_ms()
         async with reader.reading():
+            began = time.perf_counter()
             await caught_up(site.watching)
-            projected = time.perf_counter()
+            projected_seconds = time.perf_counter() - began
+    return Import(
+        entries, seconds, copy_seconds, memory.growth_mb, answered_in, read_p99_ms, projected_seconds, reader.p99_ms()
+    )
+
+
+async def _import(site: Site, path: str, seed: int, entries: int) -> float:
+    """Returns: seconds until the answer."""
+    file = a_file(seed, entries)
+    began = time.perf_counter()
+    answer = await _upload(site, path, file)
+    seconds = time.perf_counter() - began
     if answer["created"] != entries:
         raise BenchError(f"of {entries} entries {answer['created']} were created")
-    copy_seconds = await _copy(site.dsn, path.rpartition("/")[2])
-    seconds, later = answered - began, projected - answered
-    return Import(entries, seconds, later, copy_seconds, memory.growth_mb, read_p99_ms, reader.p99_ms())
+    return seconds
 
 
 async def _upload(site: Site, path: str, file: bytes) -> Any:
