@@ -140,6 +140,8 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.BookNotFound: 404,
     ledger.errors.EntryNotFound: 404,
     ledger.errors.CategoryNotFound: 404,
+    ledger.errors.BatchNotFound: 404,
+    ledger.errors.BatchReverted: 409,
     ledger.errors.BookDeleted: 409,
     ledger.errors.BookNotDeleted: 409,
     ledger.errors.EntryDeleted: 409,
@@ -237,7 +239,11 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         if settings.projector:
             await stack.enter_async_context(running(projector.run, dsn))
 
-        door = edge(frozenset(settings.cors_origins), lambda error, request_id: problem_of(error, STATUSES, request_id))
+        door = edge(
+            frozenset(settings.cors_origins),
+            lambda error, request_id: problem_of(error, STATUSES, request_id),
+            ledger.http.UPLOADS,
+        )
         middlewares = [door, authentication(tokens, denylist), attribute]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine

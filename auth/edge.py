@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
@@ -23,8 +23,15 @@ _HEADERS: Final = {
 _log = structlog.get_logger("http")
 
 
-def edge(cors_origins: frozenset[str], answer_error: Callable[[Exception, str], web.Response]) -> Middleware:
-    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log."""
+def edge(
+    cors_origins: frozenset[str],
+    answer_error: Callable[[Exception, str], web.Response],
+    uploads: Mapping[str, frozenset[str]],
+) -> Middleware:
+    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log.
+
+    `uploads`: the paths, as routed, that take files, and of which types.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -36,7 +43,7 @@ def edge(cors_origins: frozenset[str], answer_error: Callable[[Exception, str], 
             if origin in cors_origins and request.method == "OPTIONS":
                 response: web.StreamResponse = _preflight(request)
             else:
-                _require_json(request)
+                _require_type(request, uploads)
                 response = await handler(request)
         except Exception as error:
             response = answer_error(error, request_id)
@@ -55,10 +62,12 @@ def edge(cors_origins: frozenset[str], answer_error: Callable[[Exception, str], 
     return middleware
 
 
-def _require_json(request: web.Request) -> None:
-    """Raises: HTTPUnsupportedMediaType for a body of another type."""
+def _require_type(request: web.Request, uploads: Mapping[str, frozenset[str]]) -> None:
+    """Raises: HTTPUnsupportedMediaType for a body of another type than the route takes."""
     if request.can_read_body and request.content_type not in JSON_TYPES:
-        raise web.HTTPUnsupportedMediaType
+        resource = request.match_info.route.resource
+        if resource is None or request.content_type not in uploads.get(resource.canonical, frozenset()):
+            raise web.HTTPUnsupportedMediaType
 
 
 def _preflight(request: web.Request) -> web.Response:

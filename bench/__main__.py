@@ -14,16 +14,17 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from bench import append, lifecycle, measure, report
+from bench import append, imports, lifecycle, measure, report
 from bench.books import OPERATIONS, SMALL
 from bench.generator import generating
 from bench.measure import Plan, Runs
 from bench.subjects import open_subjects
 from bench.verdicts import Results
 
-PARTS = (*OPERATIONS, "append", "start", "signout")
+PARTS = (*OPERATIONS, "append", "import", "start", "signout")
 FULL = Plan(OPERATIONS, (1, 32, 64), (SMALL, 100_000), rounds=3, seconds=1.5)
 QUICK = Plan(OPERATIONS, (1, 64), (SMALL, 5_000), rounds=1, seconds=0.5)
+IMPORTED = 50_000
 
 Found = TypeVar("Found")
 Step = Callable[[str], None]
@@ -93,6 +94,9 @@ async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, s
     if "append" in parts:
         with results.failing("append"):
             results.appends = await append.measure(home, plan.rounds, plan.seconds, step)
+    if "import" in parts:
+        with results.failing("import"):
+            results.imports = await imports.measure(home, plan.rounds, 5_000 if quick else IMPORTED, step)
     if "start" in parts:
         with results.failing("start"):
             results.start = await lifecycle.measure_start(home, plan.rounds, step)

@@ -18,6 +18,7 @@ from rich.table import Table
 from bench import append, measure
 from bench.append import AppendRuns
 from bench.books import OPERATIONS
+from bench.imports import Imports
 from bench.measure import Case, Run, Runs, median_of
 from bench.verdicts import BARE, CRUD, SERVICE, Results, Verdict, verdicts
 
@@ -37,6 +38,8 @@ def print_report(results: Results) -> None:
         console.print(requests_table(results.runs))
     if results.appends:
         console.print(appends_table(results.appends))
+    if results.imports:
+        console.print(imports_table(results.imports))
     console.print(verdicts_table(verdicts(results)))
     for failure in results.failures:
         console.print(f"could not be measured: {failure}", style="red", markup=False)
@@ -93,6 +96,24 @@ def appends_table(runs: AppendRuns) -> Table:
     return table
 
 
+def imports_table(found: Imports) -> Table:
+    """Lay out the imports, medians of their rounds."""
+    table = Table(title="One import of a file", box=SIMPLE_HEAD)
+    for name in ("entries", "s", "entries/s", "COPY rows/s", "memory MB", "projected after s", "reader's p99 ms"):
+        table.add_column(name, justify="right")
+    p99s = (found.alone_p99_ms, *(found.median(f) for f in (lambda r: r.read_p99_ms, lambda r: r.projecting_p99_ms)))
+    table.add_row(
+        f"{found.runs[0].entries:,}",
+        f"{found.median(lambda run: run.seconds):.2f}",
+        f"{found.median(lambda run: run.rate):,.0f}",
+        f"{found.median(lambda run: run.copy_rate):,.0f}",
+        f"{max(run.growth_mb for run in found.runs):.1f}",
+        f"{found.median(lambda run: run.projected_seconds):.2f}",
+        " → ".join(f"{p99:.1f}" for p99 in p99s),
+    )
+    return table
+
+
 def _median_ms(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{median(known):.2f}" if known else ""
@@ -130,6 +151,7 @@ def write_json(results: Results, path: Path) -> None:
         "machine": machine(),
         "requests": [{**case._asdict(), "runs": _plain(found)} for case, found in results.runs.items()],
         "appends": [{**case._asdict(), "runs": _plain(found)} for case, found in results.appends.items()],
+        "imports": results.imports,
         "start": results.start,
         "sign_out": results.sign_out,
         "verdicts": verdicts(results),

@@ -1,23 +1,16 @@
 """The systems under test, each started with a PostgreSQL of its own."""
 
-import asyncio
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
-import asyncpg
-
 from bench.books import Bare, Client, Crud, Gagyebu, Subject, client
-from bench.errors import BenchError
 from bench.generator import Generator
 from bench.lifecycle import SERVE, service_env
-from bench.system import System, at_once, database, serving
+from bench.system import System, at_once, caught_up, database, serving
 from bench.verdicts import BARE, CRUD, SERVICE
 from eventstore.database import connect
-
-POLL_SECONDS = 0.01
-POLLS_MAX = 3_000
 
 
 async def open_subjects(stack: AsyncExitStack, home: Path, generator: Generator) -> list[Subject]:
@@ -41,13 +34,4 @@ async def _service(stack: AsyncExitStack, home: Path) -> tuple[System, Client]:
     server = await enter(serving(SERVE, home / f"{SERVICE}.log", await service_env(found.dsn)))
     watching = await connect(found.dsn)
     stack.push_async_callback(watching.close)
-    return System(SERVICE, server, found, partial(_caught_up, watching)), await enter(client(server.url))
-
-
-async def _caught_up(watching: asyncpg.Connection) -> None:
-    """Wait until the projector has nothing left to do."""
-    for _ in range(POLLS_MAX):
-        if not await watching.fetchval("SELECT EXISTS (SELECT FROM heads WHERE stale)"):
-            return
-        await asyncio.sleep(POLL_SECONDS)
-    raise BenchError(f"the projector still lags after {POLLS_MAX * POLL_SECONDS:.0f} s")
+    return System(SERVICE, server, found, partial(caught_up, watching)), await enter(client(server.url))

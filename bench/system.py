@@ -18,6 +18,8 @@ from eventstore.embedded import embedded_postgres
 READY = re.compile(r"ready on http://127\.0\.0\.1:(\d+)")
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
+POLL_SECONDS = 0.01
+POLLS_MAX = 3_000
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,15 @@ class System:
 
 async def at_once() -> None:
     """Settle a system that leaves nothing to do after its answer."""
+
+
+async def caught_up(watching: asyncpg.Connection) -> None:
+    """Wait until the projector has nothing left to do."""
+    for _ in range(POLLS_MAX):
+        if not await watching.fetchval("SELECT EXISTS (SELECT FROM heads WHERE stale)"):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+    raise BenchError(f"the projector still lags after {POLLS_MAX * POLL_SECONDS:.0f} s")
 
 
 @asynccontextmanager

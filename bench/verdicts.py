@@ -12,6 +12,7 @@ from bench.append import AppendRuns
 from bench.books import SMALL, Operation
 from bench.contenders import INSERT, INSERT_WITH_RESET, PGBENCH, RECORDER, STORE, STORE_ONE_JOURNAL
 from bench.errors import BenchError
+from bench.imports import Imports
 from bench.lifecycle import SignOut, Start
 from bench.measure import Case, Run, Runs
 
@@ -26,6 +27,7 @@ class Results:
 
     runs: Runs = field(default_factory=dict)
     appends: AppendRuns = field(default_factory=dict)
+    imports: Imports | None = None
     start: Start | None = None
     sign_out: SignOut | None = None
     failures: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ def verdicts(results: Results) -> list[Verdict]:
         *_judge_reads(results.runs),
         *_judge_growth(results.runs),
         *_judge_appends(results.appends),
+        *_judge_imports(results.imports),
         *_judge_sign_out(results.sign_out),
         *_judge_start(results.start),
     ]
@@ -150,6 +153,19 @@ def _judge_appends(runs: AppendRuns) -> Iterator[Verdict]:
     for theirs in (INSERT_WITH_RESET, INSERT):
         ratio = append.ratio_of(runs, (STORE, 1), (theirs, 1))
         yield at_least(f"{STORE}, 1 writer: rate ÷ {theirs}", 1, ratio)
+
+
+def _judge_imports(found: Imports | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    entries = found.runs[0].entries
+    what = f"import of {entries:,} entries"
+    return (
+        at_least(f"{what}: rate ÷ bare COPY", 0.2, found.median(lambda run: run.rate / run.copy_rate)),
+        at_most(f"{what}: memory of the service grows", 50, max(run.growth_mb for run in found.runs), " MB"),
+        at_most(f"{what}: p99 of another book's reader ÷ alone", 2, found.slowed_by_import),
+        at_most(f"{what}: the same until all is projected", 2, found.slowed_by_projection),
+    )
 
 
 def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:

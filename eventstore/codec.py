@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -15,7 +16,7 @@ import msgspec
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from eventsourcing.persistence import Mapper, StoredEvent, Transcoder
-from eventsourcing.utils import resolve_topic
+from eventsourcing.utils import get_topic, resolve_topic
 
 from eventstore.aggregate import Aggregate, Created
 from eventstore.keys import NONCE_BYTES
@@ -45,6 +46,15 @@ class EncodedEvent(NamedTuple):
     version: int
     topic: str
     state: bytes
+
+
+class PlainEvent(NamedTuple):
+    """An event as its fields, for those who record so many at once that making each would take too long."""
+
+    kind: type[Aggregate.Event]
+    stream_id: UUID
+    version: int
+    fields: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +99,36 @@ def _plain(value: Any) -> Any:
 def encode(event: Aggregate.Event, journal_id: UUID, metadata: Metadata, key: AESGCM | None) -> EncodedEvent:
     """Turn an event into what is stored; its sealed fields are encrypted under the journal's data key."""
     stored = _mapper.to_stored_event(event)
-    stream_id, version = event.originator_id, event.originator_version
     state = {name: value for name, value in cast(dict[str, Any], stored.state).items() if name not in _STORE_FIELDS}
-    owner = journal_id.bytes + stream_id.bytes
-    for field in event.SEALED:
-        if key is None:
-            raise TypeError(f"{stored.topic} seals {field}, but its journal has no data key")
-        if state[field] is not None:
-            state[field] = _seal(state[field], key, owner, version, field)
     state |= metadata_fields(metadata)
-    return EncodedEvent(journal_id, stream_id, version, stored.topic, canonical(state))
+    return _encoded(type(event), event.originator_id, event.originator_version, state, journal_id, key)
+
+
+def encode_plain(event: PlainEvent, journal_id: UUID, told: Mapping[str, Any], key: AESGCM | None) -> EncodedEvent:
+    """Turn an event told by its fields into what `encode` makes of it; `told`: its metadata_fields."""
+    kind, stream_id, version, fields = event
+    state = {**fields, **told}
+    if (class_version := getattr(kind, "class_version", 1)) > 1:
+        state["class_version"] = class_version
+    return _encoded(kind, stream_id, version, state, journal_id, key)
+
+
+def _encoded(
+    kind: type[Aggregate.Event],
+    stream_id: UUID,
+    version: int,
+    state: dict[str, Any],
+    journal_id: UUID,
+    key: AESGCM | None,
+) -> EncodedEvent:
+    if kind.SEALED:
+        if key is None:
+            raise TypeError(f"{kind.__qualname__} seals its text, but its journal has no data key")
+        owner = journal_id.bytes + stream_id.bytes
+        for field in kind.SEALED:
+            if state[field] is not None:
+                state[field] = _seal(state[field], key, owner, version, field)
+    return EncodedEvent(journal_id, stream_id, version, get_topic(kind), canonical(state))
 
 
 def metadata_fields(metadata: Metadata) -> dict[str, Any]:

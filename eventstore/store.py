@@ -1,6 +1,7 @@
 """The event store: append commands, load a stream, read journals."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -12,15 +13,17 @@ from eventsourcing.utils import get_topic
 
 from eventstore.aggregate import Aggregate, Done
 from eventstore.batching import Batcher
-from eventstore.codec import EncodedEvent, Metadata, RecordedEvent, decode, encode
+from eventstore.bulk import APPEND_EVENTS, Encoder, append_all
+from eventstore.codec import EncodedEvent, Metadata, PlainEvent, RecordedEvent, decode, encode
 from eventstore.database import Database
 from eventstore.errors import Conflict, JournalErased
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 
-_APPEND_EVENTS = statement(__package__, "append_events")
 _LOAD_STREAM = statement(__package__, "load_stream")
 READ_JOURNALS = statement(__package__, "read_journals")
+_FIND_LAST_EVENTS = statement(__package__, "find_last_events")
+_READ_STREAMS_BEGUN = statement(__package__, "read_streams_begun")
 _LOAD_KEY = statement(__package__, "load_key")
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
@@ -90,6 +93,7 @@ class EventStore:
         self._database = database
         self._keyring = keyring
         self._batcher: Batcher[_Command, Appended] = Batcher(self._append_batch, _independent)
+        self._bulks: dict[UUID, asyncio.Event] = {}
 
     async def append(self, metadata: Metadata, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> Appended:
         """Record the pending events of some aggregates, all or none; one round trip, shared with other commands.
@@ -98,6 +102,7 @@ class EventStore:
         """
         command = _Command(checks=list(guards))
         for journal_id, aggregate in changes:
+            await self._wait_for_bulk(journal_id)
             key = await self._key_for(command, journal_id, aggregate)
             for event in aggregate.unrecorded_events():
                 command.write(encode(event, journal_id, metadata, key))
@@ -107,6 +112,55 @@ class EventStore:
         for _, aggregate in changes:
             aggregate.stamp(appended.recorded_at, metadata.actor)
         return appended
+
+    async def append_many(
+        self,
+        metadata: Metadata,
+        journal_id: UUID,
+        first: Sequence[Aggregate],
+        events: Iterable[PlainEvent],
+        guards: Sequence[Guard] = (),
+    ) -> None:
+        """Record the pending events of some aggregates and then many more, of one journal, all or none.
+
+        `events` are taken as they are recorded; they need not fit into memory.
+        Raises: Conflict where a stream or a guard moved on, with nothing recorded; StoreUnavailable.
+        """
+        key = self._keyring.find(journal_id) or await self._load_key(journal_id)
+        command = _Command(checks=list(guards))
+        for aggregate in first:
+            for event in aggregate.unrecorded_events():
+                command.write(encode(event, journal_id, metadata, key))
+        await self._wait_for_bulk(journal_id)
+        done = self._bulks[journal_id] = asyncio.Event()
+        try:
+            async with self._database.transaction() as transaction:
+                encoder = Encoder(journal_id, metadata, key)
+                await append_all(transaction, command.checks, command.events, iter(events), encoder)
+        finally:
+            del self._bulks[journal_id]
+            done.set()
+
+    async def _wait_for_bulk(self, journal_id: UUID) -> None:
+        """Stay out of the batches while the journal is locked for long, or their other commands would wait as well."""
+        while bulk := self._bulks.get(journal_id):
+            await bulk.wait()
+
+    async def find_last(
+        self, journal_id: UUID, stream_ids: Sequence[UUID], kinds: Collection[type[Aggregate.Event]]
+    ) -> dict[UUID, RecordedEvent | None]:
+        """Find which of some streams exist. Returns: those, with their last event if it is of one of the kinds.
+
+        What is sealed of it stays closed.
+        """
+        topics = [get_topic(kind) for kind in kinds]
+        rows = await self._database.fetch(_FIND_LAST_EVENTS, journal_id, stream_ids, topics)
+        return {row["stream_id"]: decode(row, None) if row["state"] else None for row in rows}
+
+    async def read_begun(self, journal_id: UUID, position_min: int, position_max: int) -> list[RecordedEvent]:
+        """Read the streams that begin at these positions, one after the other; what is sealed stays closed."""
+        rows = await self._database.fetch(_READ_STREAMS_BEGUN, journal_id, position_min, position_max)
+        return [decode(row, None) for row in rows]
 
     async def load(
         self,
@@ -153,7 +207,7 @@ class EventStore:
         return self._keyring.open(journal_id, row["wrapped_key"])
 
     async def _append_batch(self, commands: Sequence[_Command]) -> list[Appended | Exception]:
-        (row,) = await self._database.fetch(_APPEND_EVENTS, *_columns(commands))
+        (row,) = await self._database.fetch(APPEND_EVENTS, *_columns(commands))
         recorded_at, journals, heads, refused, streams, versions = row
         conflicts = {number: Conflict(*at) for number, *at in zip(refused, streams or (), versions or (), strict=True)}
         positions = dict(zip(journals, heads or (), strict=True))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 
 class LedgerError(Exception):
@@ -19,12 +20,35 @@ class InvalidField(LedgerError):
     message: str
 
 
+class LineError(NamedTuple):
+    """What is wrong with a line of a file, counted from 1; without a field it is the line as a whole."""
+
+    line: int
+    field: str
+    message: str
+
+
+@dataclass(eq=False)
+class InvalidFile(LedgerError):
+    """The file has lines that are not valid; nothing was recorded."""
+
+    errors: list[LineError]
+
+
 class BookNotFound(LedgerError):
     """There is no such book, or it is not yours."""
 
 
 class EntryNotFound(LedgerError):
     """There is no such entry in this book."""
+
+
+class BatchNotFound(LedgerError):
+    """There is no such import in this book."""
+
+
+class BatchReverted(LedgerError):
+    """The import was reverted before."""
 
 
 class CategoryNotFound(LedgerError):

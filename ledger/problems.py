@@ -11,6 +11,7 @@ from aiohttp import web
 from marshmallow import ValidationError
 
 from ledger.answers import to_json
+from ledger.errors import InvalidFile
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_AFTER_SECONDS: Final = 1
@@ -23,7 +24,10 @@ PROTOCOL_PROBLEMS: Final[dict[int, tuple[str, str]]] = {
     408: ("request-timeout", "The request took too long to arrive."),
     413: ("payload-too-large", "The body is too large: at most 1 MiB, imports 64 MiB."),
     414: ("uri-too-long", "The address is too long."),
-    415: ("unsupported-media-type", "The body must be JSON, with the content type application/json."),
+    415: (
+        "unsupported-media-type",
+        "The body must be JSON, with the content type application/json, or a file to import.",
+    ),
     422: ("invalid-request", "Some fields are not valid; each is named with what is wrong."),
     431: ("header-fields-too-large", "The header fields are too large."),
     500: ("internal-error", "Something went wrong here; it was noted with the request id."),
@@ -95,8 +99,9 @@ def problem_of(error: Exception, statuses: Statuses, request_id: str) -> web.Res
         return _protocol_problem(error.status, request_id, error.headers.get("Allow"))
     if isinstance(error, orjson.JSONDecodeError):
         return problem(400, "malformed-json", f"The body is no JSON: {error}.", request_id)
-    if isinstance(error, ValidationError):
-        return problem(422, *PROTOCOL_PROBLEMS[422], request_id, field_errors(error))
+    if isinstance(error, ValidationError | InvalidFile):
+        errors = field_errors(error) if isinstance(error, ValidationError) else [one._asdict() for one in error.errors]
+        return problem(422, *PROTOCOL_PROBLEMS[422], request_id, errors)
     status = next((code for kind, code in statuses.items() if isinstance(error, kind)), 500)
     if status == 500:
         _log.error("unexpected error", request_id=request_id, exc_info=error)

@@ -69,6 +69,10 @@ class Ledger:
             return os.urandom(length)
         return self._derive(metadata.operation, "secret")[:length]
 
+    def key_for(self, book_id: UUID) -> bytes:
+        """The key under which a book's imported entries are recognised."""
+        return self._derive(book_id, "imported entries")
+
     def _derive(self, operation: UUID, what: str) -> bytes:
         return hmac.digest(self._secret, operation.bytes + what.encode(), "sha256")
 

@@ -27,7 +27,7 @@ USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 
 LIST_TOPICS = """
-import auth.session, auth.user, ledger.book, ledger.entry, ledger.invitation, ledger.share
+import auth.session, auth.user, ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
 for cls in aggregate_classes() | event_classes():

@@ -10,6 +10,7 @@ from eventstore.aggregate import UNRECORDED
 from eventstore.codec import Metadata, encode
 from eventstore.store import Change
 from eventstore.tokens import StreamToken
+from ledger.batch import Batch
 from ledger.book import Book, Category
 from ledger.entry import Entry, Posting, Transfer
 from ledger.invitation import Invitation
@@ -20,6 +21,7 @@ from tests.given import an_id
 START: Final = datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
+BATCH: Final = an_id(19)
 
 
 def a_user() -> User:
@@ -91,6 +93,12 @@ def a_share() -> ShareLink:
     return share
 
 
+def a_batch() -> Batch:
+    batch = Batch(BATCH, "csv", 2, 1)
+    batch.revert(2)
+    return batch
+
+
 STORY: Final = [
     Change(CLAIM, EmailClaim(CLAIM, USER)),
     Change(USER, a_user()),
@@ -101,6 +109,7 @@ STORY: Final = [
     Change(SHARED, a_transfer()),
     Change(SHARED, a_share()),
     Change(SHARED, ShareOpening(an_id(18), SHARE)),
+    Change(SHARED, a_batch()),
     Change(BOOK, an_entry()),  # its lines are of the first forms: what was added later is told above it
 ]
 
