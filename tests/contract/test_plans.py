@@ -40,7 +40,7 @@ INSERT INTO eventstore.journals SELECT journal_id, 'book', 1, now() FROM spans;
 INSERT INTO readmodels.checkpoints
 SELECT journal_id, name, 1 FROM eventstore.journals, readmodels.read_models WHERE read_models.kind = 'book';
 INSERT INTO readmodels.books
-SELECT journal_id, 'Home', '', 'KRW', 0, 0, 0, 0, 0, false, now(), now(), 1 FROM eventstore.journals;
+SELECT journal_id, 'Home', '', 'KRW', 0, 0, 0, 0, 0, 0, null, false, now(), now(), 1 FROM eventstore.journals;
 INSERT INTO readmodels.members SELECT journal_id, '{OWNER}', 'owner', now() FROM eventstore.journals;
 INSERT INTO readmodels.categories (journal_id, category_id, kind, name, folded_name, deleted)
 SELECT journal_id, category_id, 'expense', category_id, category_id, false FROM forms;
@@ -53,10 +53,10 @@ SELECT s.journal_id, gen_random_uuid(), 1, 1, 'expense', CASE WHEN even THEN 450
 FROM spans s CROSS JOIN LATERAL generate_series(1, entries) AS n
 JOIN forms f ON f.journal_id = s.journal_id AND f.place = CASE n % {RARE} WHEN 7 THEN 9 ELSE n % 9 END;
 INSERT INTO readmodels.totals
-SELECT journal_id, 'day', occurred_on, category_id, 0, sum(amount_minor), count(*)
+SELECT journal_id, 'day', occurred_on, category_id, '{OWNER}', 0, sum(amount_minor), 0, count(*)
 FROM readmodels.entries GROUP BY 1, 3, 4;
 INSERT INTO readmodels.totals
-SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, 0, sum(expense_minor), sum(entry_count)
+SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, '{OWNER}', 0, sum(expense_minor), 0, sum(entry_count)
 FROM readmodels.totals GROUP BY 1, 3, 4;
 """
 
