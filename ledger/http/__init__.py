@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from ledger.http import books, entries, members
+from ledger.http import books, entries, members, shares
 
 
 def routes() -> list[web.RouteDef]:
     """All of them, in the order of the traffic."""
-    return [*entries.routes(), *books.routes(), *members.routes()]
+    return [*entries.routes(), *books.routes(), *members.routes(), *shares.routes()]
