@@ -56,7 +56,8 @@ INSERT INTO readmodels.totals
 SELECT journal_id, 'day', occurred_on, category_id, '{OWNER}', 0, sum(amount_minor), 0, count(*)
 FROM readmodels.entries GROUP BY 1, 3, 4;
 INSERT INTO readmodels.totals
-SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, '{OWNER}', 0, sum(expense_minor), 0, sum(entry_count)
+SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, '{OWNER}', 0, sum(expense_minor), 0,
+       sum(entry_count)
 FROM readmodels.totals GROUP BY 1, 3, 4;
 """
 
