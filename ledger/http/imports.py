@@ -51,7 +51,9 @@ async def import_entries(request: web.Request) -> web.Response:
 async def revert_batch(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
     metadata, batch = await operation_of(request), id_in_path(request, "batch", BatchNotFound)
-    made = await commands.revert_batch(request.app[LEDGER], metadata, book_id(request), batch)
+    ledger = request.app[LEDGER]
+    async with ledger.files:
+        made = await commands.revert_batch(ledger, metadata, book_id(request), batch)
     return answer(request, {"batch_id": made.batch_id, "deleted": made.deleted}, replayed=made.replayed)
 
 
