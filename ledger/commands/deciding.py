@@ -7,6 +7,7 @@ A retry of an operation (one Idempotency-Key) finds what it did before: what it 
 operation, and its events name it. It is then answered from the events up to there, as it was the first time.
 """
 
+import asyncio
 import hmac
 import os
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,8 @@ from ledger.money import parse_amount
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
+FILES_MAX: Final = 2
+"""Worked on at the same time: each takes a connection, and the files that wait are on disk."""
 
 Decided = TypeVar("Decided")
 
@@ -56,6 +59,7 @@ class Ledger:
         self.find_email = find_email
         self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
         self.share_key = hmac.digest(secret, b"share codes", "sha256")
+        self.files = asyncio.Semaphore(FILES_MAX)
         self._secret = secret
 
     def id_for(self, metadata: Metadata, what: str = "") -> UUID:
