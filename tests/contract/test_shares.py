@@ -14,7 +14,7 @@ from eventstore.store import EventStore
 from ledger.commands.entries import Target, delete_entry
 from ledger.commands.shares import note_opening, revoke_share, share_entry
 from ledger.errors import EntryDeleted
-from ledger.share import ShareLink
+from ledger.share import OPENS_MAX, ShareLink, ShareOpening, opening_id_of
 from projections.schema import create_read_models
 from service import READ_MODELS
 from tests.contract.books import everything, recorded
@@ -57,6 +57,17 @@ async def test_openings_by_two_processes_that_know_of_none_count_each_once(
     await asyncio.gather(*(note_opening(ledger, metadata, book.id, link.id, 0) for ledger in ledgers))
     await engine.catch_up([book.id])
     assert 12 == await owner.fetchval("SELECT cardinality(opened) FROM readmodels.shares")
+
+
+async def test_openings_by_many_at_once_never_go_beyond_the_limit(store, neighbour, metadata, book):
+    _, link, _ = await share(a_ledger(store), metadata, await recorded(store, metadata, book), book)
+    ledgers = [a_ledger(store), a_ledger(neighbour)] * 3
+    await asyncio.gather(*(note_opening(ledger, metadata, book.id, link.id, OPENS_MAX - 2) for ledger in ledgers))
+    openings = [event for event in await everything(store, book.id) if isinstance(event.event, ShareOpening.Opened)]
+    assert {opening_id_of(link.id, number) for number in (OPENS_MAX - 1, OPENS_MAX)} == {
+        event.stream_id for event in openings
+    }
+    assert 2 == len(openings)
 
 
 async def test_links_made_anew_from_their_events_are_the_live_ones(store, engine, metadata, book, owner, monkeypatch):
