@@ -135,6 +135,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.InvalidRefreshToken: 401,
     auth.errors.EmailTaken: 409,
     auth.errors.WeakPassword: 422,
+    auth.errors.IdempotencyKeyReused: 422,
     auth.errors.TooManySignIns: 503,
     ledger.errors.InvalidField: 422,
     ledger.errors.NotPermitted: 403,

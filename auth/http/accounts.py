@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from aiohttp import web
+from marshmallow import ValidationError
 
 from auth import schemas
 from auth.commands import accounts as commands
@@ -11,6 +12,7 @@ from auth.commands.deciding import find_user
 from auth.http.requests import AUTH, TODAY, answer, body_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.user import User, age_on
+from eventstore.operations import KEY_HEADER
 
 
 def routes() -> list[web.RouteDef]:
@@ -24,8 +26,15 @@ def routes() -> list[web.RouteDef]:
 async def sign_up(request: web.Request) -> web.Response:
     today = request.app[TODAY](request)
     body = await body_of(request, schemas.SignUp(today))
-    user = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], **body)
-    return answer(_user_view(user, today), status=201)
+    try:
+        user_id = commands.user_id_for(request.app[AUTH], request.headers.get(KEY_HEADER), body["email"])
+    except ValueError as error:
+        raise ValidationError(str(error), KEY_HEADER) from None
+    user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, **body)
+    response = answer(_user_view(user, today), status=201)
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 async def show_me(request: web.Request) -> web.Response:
