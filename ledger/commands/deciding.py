@@ -29,6 +29,7 @@ from ledger.money import parse_amount
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
+CACHED_LINKS_MAX: Final = 2_000
 
 Decided = TypeVar("Decided")
 
@@ -40,7 +41,7 @@ class FindEmail(Protocol):
 
 
 class Ledger:
-    """The store, the books lately in use, and what commands need of the world."""
+    """The store, the books lately in use, the last openings of links, and what commands need of the world."""
 
     def __init__(
         self,
@@ -55,6 +56,7 @@ class Ledger:
         self.clock = clock
         self.find_email = find_email
         self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
+        self.openings: LRUCache[UUID, int] = LRUCache(CACHED_LINKS_MAX)
         self.share_key = hmac.digest(secret, b"share codes", "sha256")
         self._secret = secret
 
