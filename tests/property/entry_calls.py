@@ -115,13 +115,20 @@ def _change(world: World, user: str, ids: Ids, content: Json, *, always: bool = 
     if always or content != present(entry):
         _become(book, entry, user, content)
         if entry["transfer"]:
-            other_book, other = _other_side(world, user, entry)
-            shared = ["occurred_on", "memo", "deleted"]
-            shared += ["amount"] if book["currency"] == other_book["currency"] else []
-            mirrored = {**present(other), **{name: content[name] for name in shared}}
-            if mirrored != present(other):
-                _become(other_book, other, user, mirrored)
+            _mirror(world, user, book, entry, content)
     return 200, entry_view(world, *ids)
+
+
+def _mirror(world: World, user: str, book: Json, entry: Json, content: Json) -> None:
+    """Who changes nothing on the other side need not be allowed to."""
+    other_book = world.books[entry["transfer"]["book_id"]]
+    then = present(other_book["entries"][entry["transfer"]["entry_id"]])
+    shared = ["occurred_on", "memo", "deleted"]
+    shared += ["amount"] if book["currency"] == other_book["currency"] else []
+    mirrored = {**then, **{name: content[name] for name in shared}}
+    if mirrored != then:
+        _, other = _other_side(world, user, entry)
+        _become(other_book, other, user, mirrored)
 
 
 def _become(book: Json, entry: Json, user: str, content: Json) -> None:
