@@ -56,13 +56,16 @@ async def revoke_share(ledger: Ledger, metadata: Metadata, book_id: UUID, entry_
 
 async def note_opening(ledger: Ledger, metadata: Metadata, book_id: UUID, share_id: UUID, opens: int) -> None:
     """Count one look through a link that has been opened so many times, or more since; none beyond OPENS_MAX."""
-    for number in range(opens + 1, OPENS_MAX + 1):
+    taken = ledger.openings  # those under way here, so that each takes the next number; other processes may conflict
+    while (number := max(opens, taken.get(share_id, 0)) + 1) <= OPENS_MAX:
+        taken[share_id] = number
         opening = ShareOpening(id=opening_id_of(share_id, number), share_id=share_id)
         try:
             await ledger.store.append(metadata, [Change(book_id, opening)])
-        except Conflict:  # somebody else opened it at the same moment, and was the n-th
-            continue
-        return
+        except Conflict:
+            opens = number
+        else:
+            return
 
 
 def share_id_in(ledger: Ledger, code: str) -> UUID:
