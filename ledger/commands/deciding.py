@@ -30,7 +30,6 @@ from ledger.money import parse_amount
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
-CACHED_LINKS_MAX: Final = 2_000
 FILES_MAX: Final = 2
 """Worked on at the same time: each takes a connection, and the files that wait are on disk."""
 CACHED_LINKS_MAX: Final = 2_000

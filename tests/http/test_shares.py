@@ -183,12 +183,16 @@ async def test_link_asked_for_again_is_answered_although_it_was_revoked_and_its_
     assert (410, "share-gone") == (await look(guest, first.json)).outcome
 
 
-async def test_link_with_the_key_of_another_request_is_refused(home, book, entry):
-    key, other = {"Idempotency-Key": "once"}, await home.record(book)
+async def test_link_with_the_key_of_another_request_is_refused(home, entry):
+    key, other = {"Idempotency-Key": "once"}, {"expires_in_seconds": 60}
     await home.post(shares_of(entry), headers=key)
+    assert (422, "idempotency-key-reused") == (await home.post(shares_of(entry), other, headers=key)).outcome
 
-    for path, body in ((shares_of(entry), {"expires_in_seconds": 60}), (shares_of(other), None)):
-        assert (422, "idempotency-key-reused") == (await home.post(path, body, headers=key)).outcome
+
+async def test_key_at_another_entry_names_another_link(home, book, entry):
+    key, other = {"Idempotency-Key": "once"}, await home.record(book)
+    first, second = [(await home.post(shares_of(one), headers=key)).json for one in (entry, other)]
+    assert first["code"] != second["code"]
 
 
 async def test_links_with_one_key_in_two_books_never_have_one_code(home, guest, entry):
