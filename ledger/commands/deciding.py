@@ -70,11 +70,11 @@ class Ledger:
             return self.new_id()
         return id_of(self._derive(metadata.operation, what)) if what else metadata.operation
 
-    def secret_for(self, metadata: Metadata, length: int, what: str = "") -> bytes:
+    def secret_for(self, metadata: Metadata, length: int) -> bytes:
         """Random bytes; for an operation those that it had the first time, so that a lost answer can be given again."""
         if metadata.operation is None:
             return os.urandom(length)
-        return self._derive(metadata.operation, f"secret{what}")[:length]
+        return self._derive(metadata.operation, "secret")[:length]
 
     def key_for(self, book_id: UUID) -> bytes:
         """The key under which a book's imported entries are recognised."""
