@@ -99,3 +99,10 @@ def test_links_between_documents_lead_somewhere():
     for document in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_addresses_in_examples_are_ascii_as_http_wants_them():
+    for document in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
+        examples = re.findall(r"```sh\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+        for address in re.findall(r"\$api/[^\s\"]*", "".join(examples)):
+            assert address.isascii(), (document.name, address)
