@@ -333,6 +333,7 @@ async def test_passkey_of_another_does_not_stand_in(guest, phone, stranger):
 async def test_passkey_that_names_another_user_does_not_let_in_there(guest, home, phone, stranger):
     phone.user_handle = UUID((await stranger.get("/users/me")).json["id"]).bytes
     assert (await sign_in_by(guest, phone)).outcome == (401, "invalid-passkey")
+    assert (await sign_in(guest, passkey=await answered(guest, phone))).outcome == (401, "invalid-passkey")
     for handle in (b"", b"x", bytes(16)):
         phone.user_handle = handle
         assert (await sign_in_by(guest, phone)).outcome == (401, "invalid-passkey")
