@@ -36,6 +36,7 @@ import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
 import projections.http
+from auth.ceremonies import Ceremonies
 from auth.commands.deciding import Auth, find_user
 from auth.edge import edge
 from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
@@ -133,7 +134,15 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.Unauthenticated: 401,
     auth.errors.InvalidCredentials: 401,
     auth.errors.InvalidRefreshToken: 401,
+    auth.errors.OtpRequired: 401,
+    auth.errors.InvalidPasskey: 401,
+    auth.errors.PasskeyNotFound: 404,
     auth.errors.EmailTaken: 409,
+    auth.errors.TotpEnabled: 409,
+    auth.errors.TotpNotEnrolled: 409,
+    auth.errors.TotpNotEnabled: 409,
+    auth.errors.TooManyPasskeys: 409,
+    auth.errors.UnusablePasskey: 422,
     auth.errors.WeakPassword: 422,
     auth.errors.IdempotencyKeyReused: 422,
     auth.errors.TooManySignIns: 503,
@@ -261,6 +270,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             master_key.derive("refresh token rotation"),
             uuid7,
             now,
+            Ceremonies(settings.public_url, master_key.derive("passkey challenges"), now),
         )
         app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
 

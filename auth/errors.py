@@ -16,7 +16,7 @@ class EmailTaken(AuthError):
 
 
 class InvalidCredentials(AuthError):
-    """The e-mail address or the password is wrong."""
+    """The e-mail address, the password or the code is wrong."""
 
 
 class Unauthenticated(AuthError):
@@ -51,3 +51,39 @@ class IdempotencyKeyReused(AuthError):
 
 class TooManySignIns(AuthError):
     """Too many are signing in at the same moment: try again."""
+
+
+class OtpRequired(AuthError):
+    """A second factor is needed too: a code of the authenticator app, a recovery code or a passkey."""
+
+
+class TotpEnabled(AuthError):
+    """An authenticator app is set up already: remove it before you set up another."""
+
+
+class TotpNotEnrolled(AuthError):
+    """There is no authenticator app to confirm: begin to set one up."""
+
+
+class TotpNotEnabled(AuthError):
+    """No authenticator app is set up."""
+
+
+class InvalidPasskey(AuthError):
+    """This answer of a passkey is not valid, or no longer: ask for new options and try again."""
+
+
+class PasskeyNotFound(AuthError):
+    """There is no such passkey."""
+
+
+class TooManyPasskeys(AuthError):
+    """An account has at most 20 passkeys: remove one first."""
+
+
+@dataclass(eq=False)
+class UnusablePasskey(AuthError):
+    """{message}"""
+
+    message: str
+    field: str = "credential"

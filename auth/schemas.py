@@ -15,6 +15,7 @@ PASSWORD_LENGTH_MIN: Final = 8
 PASSWORD_LENGTH_MAX: Final = 128
 NAME_LENGTH_MAX: Final = 100
 PHONE_NUMBER_LENGTH_MAX: Final = 40
+OTP_LENGTH_MAX: Final = 64
 PHONE_REGION: Final = "KR"
 BORN_MIN: Final = date(1900, 1, 1)
 
@@ -83,6 +84,20 @@ class PhoneNumber(fields.String):
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+class Otp(fields.String):
+    """A code of an authenticator app, or a recovery code; any may be tried."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        otp = super()._deserialize(value, attr, data, **kwargs) or ""
+        if len(otp) > OTP_LENGTH_MAX:
+            raise ValidationError(f"A code has at most {OTP_LENGTH_MAX} characters.")
+        return otp
+
+
+class Credential(fields.Dict):
+    """What `navigator.credentials` answered, by its `toJSON()`; judged by the ceremony that it answers."""
+
+
 class Strict(Schema):
     class Meta:
         unknown = RAISE
@@ -117,6 +132,32 @@ class SignIn(Strict):
 
     email = Email(required=True)
     password = Normalized(required=True)
+    otp = Otp(load_default=None, allow_none=True)
+    passkey = Credential(load_default=None, allow_none=True)
+
+
+class SignInWithPasskey(Strict):
+    credential = Credential(required=True)
+
+
+class EnrollTotp(Strict):
+    password = Normalized(required=True)
+
+
+class ConfirmTotp(Strict):
+    otp = Otp(required=True)
+
+
+class Reauthenticate(Strict):
+    """`otp`: where an authenticator app is set up."""
+
+    password = Normalized(required=True)
+    otp = Otp(load_default=None, allow_none=True)
+
+
+class RegisterPasskey(Strict):
+    name = Name(required=True)
+    credential = Credential(required=True)
 
 
 class Refresh(Strict):

@@ -3,7 +3,7 @@
 import hmac
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from eventsourcing.domain import event
@@ -51,11 +51,19 @@ class Session(Aggregate):
         """Any event of this kind of stream."""
 
     class Started(Event, Created):
+        """`amr`: how the user was authenticated, in the words of RFC 8176; before it was noted, by password alone."""
+
         TOPIC = "session.started"
         SEALED = frozenset({"user_agent", "ip"})
+        class_version: ClassVar[int] = 2
         refresh_hash: str
         user_agent: str
         ip: str
+        amr: list[str]
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            state.update(amr=["pwd"])
 
     class Refreshed(Event):
         """None: as before."""
@@ -77,11 +85,13 @@ class Session(Aggregate):
         refresh_hash: str,
         user_agent: str,
         ip: str,
+        amr: list[str],
     ) -> None:
         self.refresh_hash = refresh_hash
         self.spent_hashes = set[str]()
         self.user_agent = user_agent
         self.ip = ip
+        self.amr = amr
         self.ended = False
 
     def __repr__(self) -> str:

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -63,14 +63,15 @@ class AccessTokens:
         self._clock = clock
         self._verified: LRUCache[str, Principal] = LRUCache(REMEMBERED_MAX)
 
-    def issue(self, user_id: UUID, session_id: UUID) -> str:
-        """Make a token for LIFETIME from now."""
+    def issue(self, user_id: UUID, session_id: UUID, amr: Sequence[str]) -> str:
+        """Make a token for LIFETIME from now; `amr` tells how the user was authenticated (RFC 8176)."""
         issued_at = int(self._clock().timestamp())
         claims = {
             "iss": self._issuer,
             "aud": self._audience,
             "sub": str(user_id),
             "sid": str(session_id),
+            "amr": amr,
             "jti": str(self._new_id()),
             "iat": issued_at,
             "exp": issued_at + int(LIFETIME.total_seconds()),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from auth.ceremonies import Ceremonies
 from auth.errors import TooManySignIns, Unauthenticated
 from auth.passwords import Passwords
 from auth.session import Session
@@ -20,7 +21,7 @@ ATTEMPTS_MAX: Final = 10
 
 @dataclass(frozen=True)
 class Auth:
-    """The store, and what makes and checks passwords and tokens."""
+    """The store, and what makes and checks passwords, tokens and answers of passkeys."""
 
     store: EventStore
     passwords: Passwords
@@ -29,6 +30,7 @@ class Auth:
     rotation_key: bytes
     new_id: Callable[[], UUID]
     clock: Callable[[], datetime]
+    ceremonies: Ceremonies
 
 
 async def find_user(auth: Auth, user_id: UUID) -> User:

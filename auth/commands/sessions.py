@@ -2,16 +2,17 @@
 
 import secrets
 from dataclasses import dataclass, field
+from typing import Any
 
 from auth import tokens as access_tokens
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session
-from auth.errors import InvalidCredentials, InvalidRefreshToken, RefreshTokenReused, TooManySignIns
+from auth.commands.deciding import Auth, change_session
+from auth.commands.proving import Proof, prove_factor, prove_passkey, record, retrying
+from auth.errors import InvalidCredentials, InvalidPasskey, InvalidRefreshToken, RefreshTokenReused
 from auth.session import SIGNED_OUT, RefreshToken, Session
 from auth.tokens import Principal
 from auth.user import EmailClaim, User, claim_id
 from eventstore.codec import Metadata
-from eventstore.errors import Conflict
-from eventstore.store import Change, Guard
+from eventstore.store import Guard
 
 
 @dataclass(frozen=True)
@@ -25,25 +26,50 @@ class Tokens:
     refresh_expires_in: int
 
 
-async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_agent: str, ip: str) -> Tokens:
-    """Start a session, on the user as verified: a password changed meanwhile does not let in.
+async def sign_in(
+    auth: Auth,
+    request_id: str,
+    email: str,
+    password: str,
+    otp: str | None,
+    passkey: dict[str, Any] | None,
+    user_agent: str,
+    ip: str,
+) -> Tokens:
+    """Start a session, on the user as verified: a password or factor changed meanwhile does not let in.
 
-    Raises: InvalidCredentials, TooManySignIns.
+    Raises: InvalidCredentials, OtpRequired, InvalidPasskey, TooManySignIns.
     """
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> Tokens:
         user = await _verified_user(auth, email, password)
-        guard = Guard(user.id, user.id, user.version)
+        proof = await prove_factor(auth, Metadata(user.id, request_id), user.id, otp, passkey)
         if auth.passwords.needs_rehash(user.password_hash):
             user.rehash_password(await auth.passwords.hash(password))
-        token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(RefreshToken.SECRET_BYTES))
-        session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip=ip)
-        changes = [Change(user.id, user), Change(user.id, session)]
-        try:
-            await auth.store.append(Metadata(user.id, request_id), changes, [guard])
-        except Conflict:
-            continue
-        return _tokens(auth, session, token)
-    raise TooManySignIns
+        return await _start(auth, request_id, user, proof, user_agent, ip)
+
+    return await retrying(attempt)
+
+
+async def sign_in_with_passkey(
+    auth: Auth, request_id: str, credential: dict[str, Any], user_agent: str, ip: str
+) -> Tokens:
+    """Start a session for who holds a passkey, which names the user and has verified who holds it.
+
+    Raises: InvalidPasskey, TooManySignIns.
+    """
+    user_id = auth.ceremonies.read_assertion(credential).user_id
+    if user_id is None:
+        raise InvalidPasskey
+
+    async def attempt() -> Tokens:
+        user = await auth.store.load(user_id, User, user_id)
+        if user is None:
+            raise InvalidPasskey
+        proof = await prove_passkey(auth, Metadata(user_id, request_id), user_id, credential, user_verified=True)
+        return await _start(auth, request_id, user, proof, user_agent, ip)
+
+    return await retrying(attempt)
 
 
 async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: str, ip: str) -> Tokens:
@@ -85,9 +111,18 @@ async def _verified_user(auth: Auth, email: str, password: str) -> User:
     return user
 
 
+async def _start(auth: Auth, request_id: str, user: User, proof: Proof, user_agent: str, ip: str) -> Tokens:
+    """Record the session together with what proved it. Raises: Conflict, InvalidCredentials."""
+    token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(RefreshToken.SECRET_BYTES))
+    session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip=ip, amr=proof.amr)
+    proof.guards.append(Guard(user.id, user.id, user.version - len(user.unrecorded_events())))
+    await record(auth, Metadata(user.id, request_id), user.id, proof, user, session)
+    return _tokens(auth, session, token)
+
+
 def _tokens(auth: Auth, session: Session, refresh_token: RefreshToken) -> Tokens:
     return Tokens(
-        access_token=auth.tokens.issue(refresh_token.user_id, session.id),
+        access_token=auth.tokens.issue(refresh_token.user_id, session.id, session.amr),
         token_type="Bearer",  # noqa: S106 - the name of a scheme
         expires_in=int(access_tokens.LIFETIME.total_seconds()),
         refresh_token=refresh_token.text,

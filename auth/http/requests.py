@@ -29,7 +29,7 @@ def metadata_of(request: web.Request) -> Metadata:
     return Metadata(request[PRINCIPAL].user_id, request[REQUEST_ID])
 
 
-def client_of(request: web.Request) -> dict[str, str]:
+def client_of(request: web.Request) -> dict[str, Any]:
     """What is noted of the client with its session."""
     user_agent = request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH_MAX]
     # Bytes that are no UTF-8 come as lone surrogates, which JSON cannot hold.

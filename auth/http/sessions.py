@@ -14,6 +14,7 @@ from auth.middleware import PRINCIPAL, REQUEST_ID, public
 GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
 _SIGN_IN: Final = schemas.SignIn()
+_SIGN_IN_WITH_PASSKEY: Final = schemas.SignInWithPasskey()
 _REFRESH: Final = schemas.Refresh()
 _NOTHING: Final = schemas.Nothing()
 
@@ -23,6 +24,8 @@ def routes() -> list[web.RouteDef]:
         web.post("/users/token", refresh),
         web.post("/users/signin", sign_in),
         web.get("/users/signin", sign_in_by_get, allow_head=False),
+        web.post("/users/signin/passkey/options", show_passkey_options),
+        web.post("/users/signin/passkey", sign_in_with_passkey),
         web.post("/users/signout", sign_out),
         web.get("/.well-known/jwks.json", show_keys),
     ]
@@ -41,6 +44,19 @@ async def sign_in_by_get(request: web.Request) -> web.Response:
     response.headers["Deprecation"] = f"@{GET_SIGN_IN_DEPRECATED_ON.timestamp():.0f}"
     response.headers["Link"] = '</users/signin>; rel="successor-version"'
     return response
+
+
+@public
+async def show_passkey_options(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
+    return answer(request.app[AUTH].ceremonies.sign_in_options())
+
+
+@public
+async def sign_in_with_passkey(request: web.Request) -> web.Response:
+    body = await body_of(request, _SIGN_IN_WITH_PASSKEY)
+    tokens = await commands.sign_in_with_passkey(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request))
+    return _answer_tokens(tokens)
 
 
 @public

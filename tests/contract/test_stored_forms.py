@@ -9,7 +9,9 @@ import orjson
 import pytest
 from eventsourcing.utils import resolve_topic
 
+from auth.passkeys import Passkeys, passkey_id, passkeys_id
 from auth.session import Session
+from auth.totp import Totp, TotpStep, totp_id
 from auth.user import User
 from eventstore.codec import canonical
 from ledger.book import Book, Category
@@ -26,9 +28,10 @@ from tests.given import an_id
 ROOT = Path(__file__).parents[2]
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
+PROVED_SESSION, STEP = map(an_id, range(31, 33))
 
 LIST_TOPICS = """
-import auth.session, auth.user
+import auth.passkeys, auth.session, auth.totp, auth.user
 import ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.operation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
@@ -159,6 +162,19 @@ def test_golden_user_session_and_claim_are_replayed():
         len(session.spent_hashes),
     )
     assert USER == claim.user_id
+
+
+def test_golden_session_started_before_it_was_noted_how_was_by_password():
+    assert (["pwd"], ["pwd", "otp", "mfa"]) == (replayed(SESSION).amr, replayed(PROVED_SESSION).amr)
+
+
+def test_golden_factors_are_replayed():
+    totp, step, passkeys = replayed(totp_id(USER)), replayed(STEP), replayed(passkeys_id(USER))
+    assert (Totp, TotpStep, Passkeys) == (type(totp), type(step), type(passkeys))
+    assert (None, False, 58_792_322) == (totp.secret, totp.enabled, step.step)
+    (key,) = passkeys.live.values()
+    assert (passkey_id(b"key"), "a2V5", "cHVibGlj", "열쇠") == (key.id, key.credential_id, key.public_key, key.name)
+    assert (4, False, True) == (key.sign_count, key.synced, key.clone_suspected)
 
 
 def test_golden_events_are_folded_into_every_read_model():

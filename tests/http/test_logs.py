@@ -10,7 +10,9 @@ import aiohttp
 import asyncpg
 import orjson
 import pytest
+from pyotp import TOTP
 
+from tests.authenticator import Authenticator, encode
 from tests.conftest import MASTER_KEY
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,7 @@ SECRETS = {
     "tag": "비밀태그",
     "book": "우리집비밀",
     "search": "찾는말",
+    "passkey": "미나의 비밀폰",
 }
 
 
@@ -73,6 +76,7 @@ async def live_a_little(address, dsn):
         tokens = await ask("POST", "/users/signin", 200, json=credentials)
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         tokens |= {"rotated": (await ask("POST", "/users/token", 200, json=tokens_body(tokens)))["refresh_token"]}
+        tokens |= await prove_more(ask, credentials)
         book = await ask("POST", "/books", 201, json={"name": SECRETS["book"]})
         entries = f"/books/{book['id']}/entries"
         entry = {"kind": "expense", "amount": 1, "memo": SECRETS["memo"], "tags": [SECRETS["tag"]]}
@@ -91,6 +95,29 @@ async def live_a_little(address, dsn):
     return [*SECRETS.values(), *(value for value in tokens.values() if isinstance(value, str) and value != "Bearer")]
 
 
+async def prove_more(ask, credentials):
+    """Set up an authenticator app and a passkey, and sign in by each; return the secrets met on the way."""
+    password = {"password": credentials["password"]}
+    key = Authenticator()
+    options = await ask("POST", "/users/me/passkeys/options", 200, json=password)
+    registration = {"name": SECRETS["passkey"], "credential": key.create(options)}
+    await ask("POST", "/users/me/passkeys", 201, json=registration)
+    assertion = key.get(await ask("POST", "/users/signin/passkey/options", 200))
+    await ask("POST", "/users/signin/passkey", 200, json={"credential": assertion})
+    await ask("POST", "/users/signin/passkey", 401, json={"credential": assertion})
+    secret = (await ask("POST", "/users/me/totp", 201, json=password))["secret"]
+    confirmed = await ask("POST", "/users/me/totp/confirm", 200, json={"otp": TOTP(secret).now()})
+    code, *_ = confirmed["recovery_codes"]
+    await ask("POST", "/users/signin", 200, json={**credentials, "otp": code})
+    await ask("POST", "/users/signin", 401, json={**credentials, "otp": code})
+    return {
+        "secret": secret,
+        "code": code,
+        "signature": assertion["response"]["signature"],
+        "credential": encode(key.credential_id),
+    }
+
+
 def tokens_body(tokens):
     return {"refresh_token": tokens["refresh_token"]}
 
@@ -107,6 +134,9 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     assert expected.items() <= requests["req-entry"].items()
     assert requests["req-entry"]["ms"] > 0
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+    noted = {line["topic"]: line for line in lines if line["event"] == "security event"}
+    assert {"session.started", "totp.confirmed", "totp.recovery_code_used", "passkeys.used"} < set(noted)
+    assert all({"topic", "user_id", "request_id"} < set(line) for line in noted.values())
     (unexpected,) = [line for line in lines if line["event"] == "unexpected error"]
     assert unexpected["request_id"] == "req-500"
     assert "UndefinedTableError" in unexpected["exception"]

@@ -370,7 +370,7 @@ def test_entries_fold_passes_over_events_of_the_book():
 def test_session_started_refreshed_and_ended_is_shown_so():
     first = RefreshToken(OWNER, SESSION, bytes(RefreshToken.SECRET_BYTES))
     second = first.successor(b"key")
-    session = Session(id=SESSION, refresh_hash=first.digest, user_agent="Firefox", ip="192.0.2.1")
+    session = Session(id=SESSION, refresh_hash=first.digest, user_agent="Firefox", ip="192.0.2.1", amr=["pwd"])
     journal, rows = Journal(OWNER), {}
     sessions.fold(rows, journal.record(session))
     at = START + SECOND

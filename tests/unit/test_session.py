@@ -30,7 +30,7 @@ MOMENT = timedelta(seconds=1)
 
 
 def started(at=START):
-    session = Session(id=SESSION_ID, refresh_hash=FIRST.digest, user_agent="Firefox", ip="192.0.2.1")
+    session = Session(id=SESSION_ID, refresh_hash=FIRST.digest, user_agent="Firefox", ip="192.0.2.1", amr=["pwd"])
     session.stamp(at, USER_ID)
     return session
 

@@ -62,7 +62,7 @@ def tokens(clock):
 
 @pytest.fixture
 def token(tokens):
-    return tokens.issue(USER_ID, SESSION_ID)
+    return tokens.issue(USER_ID, SESSION_ID, ["pwd"])
 
 
 def parts(token):
@@ -94,6 +94,7 @@ def test_token_carries_the_claims_and_header_of_the_contract(tokens, token):
         "aud": AUDIENCE,
         "sub": str(USER_ID),
         "sid": str(SESSION_ID),
+        "amr": ["pwd"],
         "iat": issued_at,
         "exp": issued_at + 900,
     } == claims
@@ -105,7 +106,7 @@ def test_token_verifies_to_its_principal(tokens, token):
 
 
 def test_token_is_the_only_one_with_its_id(tokens, token):
-    assert tokens.verify(token).token_id != tokens.verify(tokens.issue(USER_ID, SESSION_ID)).token_id
+    assert tokens.verify(token).token_id != tokens.verify(tokens.issue(USER_ID, SESSION_ID, ["pwd"])).token_id
 
 
 def test_token_of_one_worker_verifies_on_another_whose_clock_is_behind(clock, token):

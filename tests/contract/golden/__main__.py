@@ -4,7 +4,11 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from pyotp import TOTP
+
+from auth.passkeys import Passkeys, passkey_id, passkeys_id
 from auth.session import SIGNED_OUT, RefreshToken, Session
+from auth.totp import Totp, TotpStep, totp_id
 from auth.user import EmailClaim, User
 from eventstore.aggregate import UNRECORDED
 from eventstore.codec import Metadata, encode
@@ -23,6 +27,7 @@ START: Final = datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 BATCH: Final = an_id(19)
+PROVED_SESSION, STEP = map(an_id, range(31, 33))
 
 
 def a_user() -> User:
@@ -34,10 +39,37 @@ def a_user() -> User:
 
 def a_session() -> Session:
     token = RefreshToken(USER, SESSION, bytes(32))
-    session = Session(SESSION, token.digest, "Firefox", "192.0.2.1")
+    session = Session(SESSION, token.digest, "Firefox", "192.0.2.1", ["pwd"])
     session.refresh(token, token.successor(b"golden"), UNRECORDED, "Firefox", "192.0.2.2")
     session.end(SIGNED_OUT)
     return session
+
+
+def a_proved_session() -> Session:
+    """Told in the second form of started sessions."""
+    token = RefreshToken(USER, PROVED_SESSION, bytes(32))
+    return Session(PROVED_SESSION, token.digest, "Firefox", "192.0.2.1", ["pwd", "otp", "mfa"])
+
+
+def a_totp() -> Totp:
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # of the test vectors of RFC 6238
+    totp = Totp(totp_id(USER))
+    totp.enroll(secret)
+    totp.confirm(TOTP(secret).at(START), START, ["one", "two"])
+    totp.use("one", START)
+    totp.renew_recovery_codes(["three"])
+    totp.disable()
+    return totp
+
+
+def some_passkeys() -> Passkeys:
+    passkeys, phone, key = Passkeys(passkeys_id(USER)), passkey_id(b"phone"), passkey_id(b"key")
+    passkeys.register(phone, "cGhvbmU", "cHVibGlj", "폰", 0, synced=True)
+    passkeys.register(key, "a2V5", "cHVibGlj", "열쇠", 3, synced=False)
+    passkeys.use(key, 4, "challenge")
+    passkeys.use(key, 4, "another")
+    passkeys.remove(phone)
+    return passkeys
 
 
 def a_book() -> Book:
@@ -103,6 +135,10 @@ def a_batch() -> Batch:
 STORY: Final = [
     Change(CLAIM, EmailClaim(CLAIM, USER)),
     Change(USER, a_user()),
+    Change(USER, a_proved_session()),
+    Change(USER, a_totp()),
+    Change(USER, TotpStep(STEP, 58_792_322)),
+    Change(USER, some_passkeys()),
     Change(USER, a_session()),
     Change(BOOK, a_book()),
     Change(SHARED, a_shared_book()),
