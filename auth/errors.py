@@ -15,8 +15,11 @@ class EmailTaken(AuthError):
     """There is already an account with this e-mail address."""
 
 
+@dataclass(eq=False)
 class InvalidCredentials(AuthError):
     """The e-mail address or the password is wrong."""
+
+    user_id: UUID | None = None  # for the audit alone: no answer tells whether there is one
 
 
 class Unauthenticated(AuthError):
@@ -44,3 +47,10 @@ class WeakPassword(AuthError):
 
 class TooManySignIns(AuthError):
     """Too many are signing in at the same moment: try again."""
+
+
+@dataclass(eq=False)
+class TooManyAttempts(AuthError):
+    """There were too many attempts: try again in {retry_after_seconds} seconds."""
+
+    retry_after_seconds: int

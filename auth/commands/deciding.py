@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from auth.commands.refusals import Refusals
 from auth.errors import TooManySignIns, Unauthenticated
 from auth.passwords import Passwords
 from auth.session import Session
+from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from auth.user import User
 from eventstore.codec import Metadata
@@ -20,11 +22,13 @@ ATTEMPTS_MAX: Final = 10
 
 @dataclass(frozen=True)
 class Auth:
-    """The store, and what makes and checks passwords and tokens."""
+    """The store, what makes and checks passwords and tokens, and what keeps guessers off."""
 
     store: EventStore
     passwords: Passwords
     tokens: AccessTokens
+    throttle: Throttle
+    refusals: Refusals
     pepper: bytes
     rotation_key: bytes
     new_id: Callable[[], UUID]

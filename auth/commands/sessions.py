@@ -1,12 +1,16 @@
 """Commands on sessions: sign in, go on, sign out."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from auth import tokens as access_tokens
 from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session
 from auth.errors import InvalidCredentials, InvalidRefreshToken, RefreshTokenReused, TooManySignIns
+from auth.refusal import WRONG_PASSWORD
 from auth.session import SIGNED_OUT, RefreshToken, Session
+from auth.throttle import SIGN_IN, Attempt
 from auth.tokens import Principal
 from auth.user import EmailClaim, User, claim_id
 from eventstore.codec import Metadata
@@ -26,24 +30,24 @@ class Tokens:
 
 
 async def sign_in(auth: Auth, request_id: str, email: str, password: str, user_agent: str, ip: str) -> Tokens:
-    """Start a session, on the user as verified: a password changed meanwhile does not let in.
+    """Start a session, unless the account or the address has failed too often.
 
-    Raises: InvalidCredentials, TooManySignIns.
+    Raises: InvalidCredentials, TooManyAttempts, TooManySignIns.
     """
-    for _ in range(ATTEMPTS_MAX):
-        user = await _verified_user(auth, email, password)
-        guard = Guard(user.id, user.id, user.version)
-        if auth.passwords.needs_rehash(user.password_hash):
-            user.rehash_password(await auth.passwords.hash(password))
-        token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(RefreshToken.SECRET_BYTES))
-        session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip=ip)
-        changes = [Change(user.id, user), Change(user.id, session)]
-        try:
-            await auth.store.append(Metadata(user.id, request_id), changes, [guard])
-        except Conflict:
-            continue
-        return _tokens(auth, session, token)
-    raise TooManySignIns
+    auth.passwords.require_room()
+    account = claim_id(auth.pepper, email)
+    admitted = await auth.throttle.admit(Attempt(SIGN_IN, account, ip))
+    try:
+        user = await _verified_user(auth, account, password)
+    except InvalidCredentials as refused:
+        auth.refusals.note(refused.user_id, WRONG_PASSWORD, request_id, user_agent, ip)
+        raise
+    except TooManySignIns:
+        await auth.throttle.withdraw(admitted)
+        raise
+    started = _start_session(auth, request_id, account, user, password, user_agent, ip)
+    tokens, _ = await asyncio.gather(started, auth.throttle.passed(admitted))
+    return tokens
 
 
 async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: str, ip: str) -> Tokens:
@@ -73,16 +77,41 @@ async def sign_out(auth: Auth, request_id: str, principal: Principal) -> None:
     await change_session(auth, request_id, principal.user_id, principal.session_id, decide)
 
 
-async def _verified_user(auth: Auth, email: str, password: str) -> User:
-    """Look for the user with this password; an unknown address takes the same steps and the same time."""
-    journal_id = claim_id(auth.pepper, email)
-    claim = await auth.store.load(journal_id, EmailClaim, journal_id)
-    user_id = claim.user_id if claim else journal_id
+async def _verified_user(auth: Auth, account: UUID, password: str) -> User:
+    """Look for the user with this password; an unknown address takes the same steps and the same time.
+
+    Raises: InvalidCredentials, TooManySignIns.
+    """
+    claim = await auth.store.load(account, EmailClaim, account)
+    user_id = claim.user_id if claim else account
     user = await auth.store.load(user_id, User, user_id)
     verified = await auth.passwords.verify(user.password_hash if user else None, password)
     if user is None or not verified:
-        raise InvalidCredentials
+        raise InvalidCredentials(user.id if user else None)
     return user
+
+
+async def _start_session(
+    auth: Auth, request_id: str, account: UUID, user: User, password: str, user_agent: str, ip: str
+) -> Tokens:
+    """Record the session, on the user as verified: a password changed meanwhile does not let in.
+
+    Raises: InvalidCredentials, TooManySignIns.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        guard = Guard(user.id, user.id, user.version)
+        if auth.passwords.needs_rehash(user.password_hash):
+            user.rehash_password(await auth.passwords.hash(password))
+        token = RefreshToken(user.id, auth.new_id(), secrets.token_bytes(RefreshToken.SECRET_BYTES))
+        session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip=ip)
+        changes = [Change(user.id, user), Change(user.id, session)]
+        try:
+            await auth.store.append(Metadata(user.id, request_id), changes, [guard])
+        except Conflict:
+            user = await _verified_user(auth, account, password)
+            continue
+        return _tokens(auth, session, token)
+    raise TooManySignIns
 
 
 def _tokens(auth: Auth, session: Session, refresh_token: RefreshToken) -> Tokens:

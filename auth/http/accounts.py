@@ -8,7 +8,7 @@ from aiohttp import web
 from auth import schemas
 from auth.commands import accounts as commands
 from auth.commands.deciding import find_user
-from auth.http.requests import AUTH, TODAY, answer, body_of
+from auth.http.requests import AUTH, TODAY, address_of, answer, body_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.user import User, age_on
 
@@ -24,7 +24,7 @@ def routes() -> list[web.RouteDef]:
 async def sign_up(request: web.Request) -> web.Response:
     today = request.app[TODAY](request)
     body = await body_of(request, schemas.SignUp(today))
-    user = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], **body)
+    user = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], **body, ip=address_of(request))
     return answer(_user_view(user, today), status=201)
 
 

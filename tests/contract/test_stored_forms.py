@@ -9,6 +9,7 @@ import orjson
 import pytest
 from eventsourcing.utils import resolve_topic
 
+from auth.refusal import WRONG_PASSWORD
 from auth.session import Session
 from auth.user import User
 from eventstore.codec import canonical
@@ -27,7 +28,7 @@ USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 
 LIST_TOPICS = """
-import auth.session, auth.user, ledger.book, ledger.entry, ledger.invitation, ledger.share
+import auth.refusal, auth.session, auth.user, ledger.book, ledger.entry, ledger.invitation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
 for cls in aggregate_classes() | event_classes():
@@ -157,6 +158,16 @@ def test_golden_user_session_and_claim_are_replayed():
         len(session.spent_hashes),
     )
     assert USER == claim.user_id
+
+
+def test_golden_refused_sign_in_is_replayed():
+    refusal = replayed(an_id(19))
+    assert (WRONG_PASSWORD, "curl", "192.0.2.9", 3) == (
+        refusal.reason,
+        refusal.user_agent,
+        refusal.ip,
+        refusal.unrecorded,
+    )
 
 
 def test_golden_events_are_folded_into_every_read_model():

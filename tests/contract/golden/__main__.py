@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from auth.refusal import WRONG_PASSWORD, SignInRefusal
 from auth.session import SIGNED_OUT, RefreshToken, Session
 from auth.user import EmailClaim, User
 from eventstore.aggregate import UNRECORDED
@@ -101,6 +102,7 @@ STORY: Final = [
     Change(SHARED, a_transfer()),
     Change(SHARED, a_share()),
     Change(SHARED, ShareOpening(an_id(18), SHARE)),
+    Change(USER, SignInRefusal(an_id(19), WRONG_PASSWORD, "curl", "192.0.2.9", 3)),
     Change(BOOK, an_entry()),  # its lines are of the first forms: what was added later is told above it
 ]
 
