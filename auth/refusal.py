@@ -49,6 +49,9 @@ class SignInRefusal(Aggregate):
         self.ip = ip
         self.unrecorded = unrecorded
 
+    def __repr__(self) -> str:
+        return f"SignInRefusal({self.id})"  # never what it holds: it would end in logs
+
 
 def refusal_id(user_id: UUID, at: datetime, number: int) -> UUID:
     """The id of the number-th refusal, from 0, in the hour of a time."""
