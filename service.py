@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -25,7 +26,7 @@ import structlog
 import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from environs import Env, EnvError
+from environs import Env, EnvError, EnvValidationError
 from marshmallow import ValidationError, validate
 from uuid_utils.compat import uuid7
 
@@ -36,11 +37,14 @@ import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
 import projections.http
+from auth.addresses import Network
 from auth.ceremonies import Ceremonies
 from auth.commands.deciding import Auth, find_user
+from auth.commands.refusals import Refusals
 from auth.edge import edge
 from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
 from auth.passwords import Passwords, owasp_hasher
+from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
@@ -97,6 +101,7 @@ class Settings:
     projector: bool = True
     public_url: str = "http://127.0.0.1:8080"
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     time_zone: str = "Asia/Seoul"
     log_level: str = "info"
 
@@ -116,9 +121,19 @@ class Settings:
             projector=env.bool("PROJECTOR", cls.projector),
             public_url=env.str("PUBLIC_URL", cls.public_url),
             cors_origins=tuple(env.list("CORS_ORIGINS", [])),
+            trusted_proxies=tuple(map(_network, env.list("TRUSTED_PROXIES", []))),
             time_zone=env.str("TIME_ZONE", cls.time_zone, validate=_require_time_zone),
             log_level=env.str("LOG_LEVEL", cls.log_level, validate=validate.OneOf(LOG_LEVELS)),
         )
+
+
+def _network(text: str) -> Network:
+    """Raises: EnvValidationError."""
+    try:
+        return ip_network(text.strip())
+    except ValueError as error:
+        message = f"GAGYEBU_TRUSTED_PROXIES: {error}"
+        raise EnvValidationError(message, [message]) from None
 
 
 def _require_time_zone(name: str) -> None:
@@ -145,6 +160,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.UnusablePasskey: 422,
     auth.errors.WeakPassword: 422,
     auth.errors.IdempotencyKeyReused: 422,
+    auth.errors.TooManyAttempts: 429,
     auth.errors.TooManySignIns: 503,
     ledger.errors.InvalidField: 422,
     ledger.errors.NotPermitted: 403,
@@ -249,6 +265,9 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         seed = master_key.derive("access token signing")
         tokens = AccessTokens(seed, settings.public_url, settings.public_url, uuid7, now)
         denylist, projector = Denylist(engine), Projector(engine)
+        throttle, refusals = Throttle(database, master_key.derive("throttle")), Refusals(store, now)
+        stack.push_async_callback(refusals.close)
+        await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
         await stack.enter_async_context(running(denylist.run, dsn))
         if settings.projector:
             await stack.enter_async_context(running(projector.run, dsn))
@@ -266,12 +285,15 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             store,
             passwords,
             tokens,
+            throttle,
+            refusals,
             master_key.derive("e-mail pepper"),
             master_key.derive("refresh token rotation"),
             uuid7,
             now,
             Ceremonies(settings.public_url, master_key.derive("passkey challenges"), now),
         )
+        app[auth_requests.TRUSTED_PROXIES] = settings.trusted_proxies
         app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
 
         async def find_email(user_id: UUID) -> str:

@@ -87,3 +87,9 @@ class UnusablePasskey(AuthError):
 
     message: str
     field: str = "credential"
+
+
+class TooManyAttempts(AuthError):
+    """There were too many attempts: try again in {retry_after_seconds} seconds."""
+
+    retry_after_seconds: int

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from auth.commands.deciding import Auth
 from auth.errors import EmailTaken, IdempotencyKeyReused
+from auth.throttle import SIGN_UP, Attempt
 from auth.user import EmailClaim, User, claim_id, fold_email
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
@@ -29,13 +30,17 @@ async def sign_up(
     name: str | None,
     birth_date: date | None,
     phone_number: str | None,
+    ip: str,
 ) -> tuple[User, bool]:
     """Record the user and claim the e-mail address, both or neither.
 
     Returns: the user as signed up, and whether this is a retry's answer.
-    Raises:  WeakPassword, EmailTaken, IdempotencyKeyReused, TooManySignIns.
+    Raises:  WeakPassword, TooManyAttempts, EmailTaken, IdempotencyKeyReused, TooManySignIns.
     """
+    # A weak password does not count as an attempt: its refusal tells nothing of who has an account.
     await auth.passwords.require_strong(password, email, name or "")
+    account = claim_id(auth.pepper, email)
+    await auth.throttle.admit(Attempt(SIGN_UP, account, ip))
     user = User(
         id=user_id,
         email=email,
@@ -44,7 +49,7 @@ async def sign_up(
         phone_number=phone_number,
         password_hash=await auth.passwords.hash(password),
     )
-    claim = EmailClaim(id=claim_id(auth.pepper, email), user_id=user.id)
+    claim = EmailClaim(id=account, user_id=user.id)
     try:
         await auth.store.append(Metadata(user.id, request_id), [Change(claim.id, claim), Change(user.id, user)])
     except Conflict:

@@ -1,15 +1,17 @@
 """How every command on an account is decided: on what is stored, anew where it moved on meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 from auth.ceremonies import Ceremonies
+from auth.commands.refusals import Refusals
 from auth.errors import TooManySignIns, Unauthenticated
 from auth.passwords import Passwords
 from auth.session import Session
+from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from auth.user import User
 from eventstore.codec import Metadata
@@ -18,14 +20,18 @@ from eventstore.store import Change, EventStore
 
 ATTEMPTS_MAX: Final = 10
 
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True)
 class Auth:
-    """The store, and what makes and checks passwords, tokens and answers of passkeys."""
+    """The store, what makes and checks passwords, tokens and answers of passkeys, and what keeps guessers off."""
 
     store: EventStore
     passwords: Passwords
     tokens: AccessTokens
+    throttle: Throttle
+    refusals: Refusals
     pepper: bytes
     rotation_key: bytes
     new_id: Callable[[], UUID]
@@ -71,4 +77,14 @@ async def change_session(
         except Conflict:
             continue
         return session
+    raise TooManySignIns
+
+
+async def retrying(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Decide anew where what was decided on moved on meanwhile. Raises: TooManySignIns."""
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            return await attempt()
+        except Conflict:
+            continue
     raise TooManySignIns

@@ -3,8 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from auth.commands.deciding import Auth
-from auth.commands.proving import Proof, reauthenticate, record, retrying
+from auth.commands.deciding import Auth, retrying
+from auth.commands.limiting import retrying_limited
+from auth.commands.proving import Proof, reauthenticate, record
 from auth.errors import PasskeyNotFound, TooManyPasskeys
 from auth.passkeys import PASSKEYS_MAX, Passkey, Passkeys, passkeys_id
 from eventstore.codec import Metadata
@@ -17,11 +18,11 @@ async def list_passkeys(auth: Auth, user_id: UUID) -> list[Passkey]:
 
 
 async def begin_passkey(
-    auth: Auth, metadata: Metadata, user_id: UUID, password: str, otp: str | None
+    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None
 ) -> dict[str, Any]:
     """Make the options for a new passkey, for who proves again who it is; their challenge is for this user alone.
 
-    Raises: TooManyPasskeys, InvalidCredentials, OtpRequired, TooManySignIns.
+    Raises: TooManyPasskeys, InvalidCredentials, OtpRequired, TooManyAttempts, TooManySignIns.
     """
 
     async def attempt() -> dict[str, Any]:
@@ -32,7 +33,7 @@ async def begin_passkey(
         await record(auth, metadata, user_id, proof)
         return auth.ceremonies.registration_options(user_id, user.email, existing)
 
-    return await retrying(attempt)
+    return await retrying_limited(auth, user_id, ip, attempt)
 
 
 async def register_passkey(
@@ -60,9 +61,9 @@ async def register_passkey(
 
 
 async def remove_passkey(
-    auth: Auth, metadata: Metadata, user_id: UUID, passkey_id: UUID, password: str, otp: str | None
+    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, passkey_id: UUID, password: str, otp: str | None
 ) -> None:
-    """Raises: PasskeyNotFound, InvalidCredentials, OtpRequired, TooManySignIns."""
+    """Raises: PasskeyNotFound, InvalidCredentials, OtpRequired, TooManyAttempts, TooManySignIns."""
 
     async def attempt() -> None:
         passkeys = await auth.store.load(user_id, Passkeys, passkeys_id(user_id))
@@ -72,4 +73,4 @@ async def remove_passkey(
         _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
         await record(auth, metadata, user_id, proof, passkeys)
 
-    await retrying(attempt)
+    await retrying_limited(auth, user_id, ip, attempt)

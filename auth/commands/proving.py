@@ -1,15 +1,14 @@
 """How somebody proves who it is, beyond the password: the one step that sign-in and changes of factors share."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from eventsourcing.utils import get_topic
 
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, find_user
-from auth.errors import InvalidCredentials, InvalidPasskey, OtpRequired, TooManySignIns
+from auth.commands.deciding import Auth, find_user
+from auth.errors import InvalidCredentials, InvalidPasskey, OtpRequired
 from auth.passkeys import Passkeys, passkeys_id
 from auth.totp import Totp, totp_id
 from auth.user import User
@@ -21,8 +20,6 @@ from eventstore.store import Change, Guard
 PASSWORD: Final = "pwd"  # noqa: S105 - a word of RFC 8176
 ONE_TIME_CODE: Final = "otp"
 SEVERAL_FACTORS: Final = "mfa"
-
-Result = TypeVar("Result")
 
 _log = structlog.get_logger("security")
 
@@ -120,13 +117,3 @@ async def record(auth: Auth, metadata: Metadata, user_id: UUID, proof: Proof, *a
         raise
     for topic in topics:
         _log.info("security event", topic=topic, user_id=user_id, request_id=metadata.request_id)
-
-
-async def retrying(attempt: Callable[[], Awaitable[Result]]) -> Result:
-    """Decide anew where what was decided on moved on meanwhile. Raises: TooManySignIns."""
-    for _ in range(ATTEMPTS_MAX):
-        try:
-            return await attempt()
-        except Conflict:
-            continue
-    raise TooManySignIns

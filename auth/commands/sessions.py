@@ -2,12 +2,15 @@
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from auth import tokens as access_tokens
-from auth.commands.deciding import Auth, change_session
-from auth.commands.proving import Proof, prove_factor, prove_passkey, record, retrying
+from auth.commands.deciding import Auth, change_session, retrying
+from auth.commands.limiting import limited
+from auth.commands.proving import Proof, prove_factor, prove_passkey, record
 from auth.errors import InvalidCredentials, InvalidPasskey, InvalidRefreshToken, RefreshTokenReused
+from auth.refusal import WRONG_FACTOR, WRONG_PASSWORD
 from auth.session import SIGNED_OUT, RefreshToken, Session
 from auth.tokens import Principal
 from auth.user import EmailClaim, User, claim_id
@@ -26,6 +29,14 @@ class Tokens:
     refresh_expires_in: int
 
 
+class _Client(NamedTuple):
+    """What is noted of who was refused."""
+
+    request_id: str
+    user_agent: str
+    ip: str
+
+
 async def sign_in(
     auth: Auth,
     request_id: str,
@@ -38,17 +49,24 @@ async def sign_in(
 ) -> Tokens:
     """Start a session, on the user as verified: a password or factor changed meanwhile does not let in.
 
-    Raises: InvalidCredentials, OtpRequired, InvalidPasskey, TooManySignIns.
+    Raises: InvalidCredentials, OtpRequired, InvalidPasskey, TooManyAttempts, TooManySignIns.
     """
+    account = claim_id(auth.pepper, email)
+    client = _Client(request_id, user_agent, ip)
 
     async def attempt() -> Tokens:
-        user = await _verified_user(auth, email, password)
-        proof = await prove_factor(auth, Metadata(user.id, request_id), user.id, otp, passkey)
-        if auth.passwords.needs_rehash(user.password_hash):
-            user.rehash_password(await auth.passwords.hash(password))
-        return await _start(auth, request_id, user, proof, user_agent, ip)
+        user = await _verified_user(auth, account, password, client)
+        try:
+            proof = await prove_factor(auth, Metadata(user.id, request_id), user.id, otp, passkey)
+            if auth.passwords.needs_rehash(user.password_hash):
+                user.rehash_password(await auth.passwords.hash(password))
+            return await _start(auth, request_id, user, proof, user_agent, ip)
+        except (InvalidCredentials, InvalidPasskey):
+            auth.refusals.note(user.id, WRONG_FACTOR, *client)
+            raise
 
-    return await retrying(attempt)
+    async with limited(auth, account, ip):
+        return await retrying(attempt)
 
 
 async def sign_in_with_passkey(
@@ -66,7 +84,11 @@ async def sign_in_with_passkey(
         user = await auth.store.load(user_id, User, user_id)
         if user is None:
             raise InvalidPasskey
-        proof = await prove_passkey(auth, Metadata(user_id, request_id), user_id, credential, user_verified=True)
+        try:
+            proof = await prove_passkey(auth, Metadata(user_id, request_id), user_id, credential, user_verified=True)
+        except InvalidPasskey:
+            auth.refusals.note(user_id, WRONG_FACTOR, request_id, user_agent, ip)
+            raise
         return await _start(auth, request_id, user, proof, user_agent, ip)
 
     return await retrying(attempt)
@@ -99,14 +121,17 @@ async def sign_out(auth: Auth, request_id: str, principal: Principal) -> None:
     await change_session(auth, request_id, principal.user_id, principal.session_id, decide)
 
 
-async def _verified_user(auth: Auth, email: str, password: str) -> User:
-    """Look for the user with this password; an unknown address takes the same steps and the same time."""
-    journal_id = claim_id(auth.pepper, email)
-    claim = await auth.store.load(journal_id, EmailClaim, journal_id)
-    user_id = claim.user_id if claim else journal_id
+async def _verified_user(auth: Auth, account: UUID, password: str, client: _Client) -> User:
+    """Look for the user with this password; an unknown address takes the same steps and the same time.
+
+    Raises: InvalidCredentials, TooManySignIns.
+    """
+    claim = await auth.store.load(account, EmailClaim, account)
+    user_id = claim.user_id if claim else account
     user = await auth.store.load(user_id, User, user_id)
     verified = await auth.passwords.verify(user.password_hash if user else None, password)
     if user is None or not verified:
+        auth.refusals.note(user.id if user else None, WRONG_PASSWORD, *client)
         raise InvalidCredentials
     return user
 

@@ -5,7 +5,8 @@ import secrets
 from uuid import UUID
 
 from auth.commands.deciding import Auth
-from auth.commands.proving import Proof, reauthenticate, record, retrying
+from auth.commands.limiting import retrying_limited
+from auth.commands.proving import Proof, reauthenticate, record
 from auth.errors import TotpEnabled, TotpNotEnabled, TotpNotEnrolled
 from auth.totp import RECOVERY_CODE_BYTES, RECOVERY_CODES, SECRET_BYTES, Totp, recovery_code, totp_id
 from eventstore.codec import Metadata
@@ -15,10 +16,10 @@ async def load_totp(auth: Auth, user_id: UUID) -> Totp | None:
     return await auth.store.load(user_id, Totp, totp_id(user_id))
 
 
-async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, password: str) -> tuple[str, str]:
+async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str) -> tuple[str, str]:
     """Begin to set an app up. Returns: its secret, and the URI by which the app reads it.
 
-    Raises: TotpEnabled, InvalidCredentials, TooManySignIns.
+    Raises: TotpEnabled, InvalidCredentials, TooManyAttempts, TooManySignIns.
     """
     secret = base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
 
@@ -32,13 +33,13 @@ async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, password: s
         await record(auth, metadata, user_id, proof, totp)
         return secret, totp.provisioning_uri(user.email)
 
-    return await retrying(attempt)
+    return await retrying_limited(auth, user_id, ip, attempt)
 
 
-async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, otp: str) -> list[str]:
+async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, otp: str) -> list[str]:
     """Enable the app by its first code. Returns: the recovery codes, which cannot be shown again.
 
-    Raises: TotpNotEnrolled, TotpEnabled, InvalidCredentials, TooManySignIns.
+    Raises: TotpNotEnrolled, TotpEnabled, InvalidCredentials, TooManyAttempts, TooManySignIns.
     """
     codes = _recovery_codes()
 
@@ -50,15 +51,15 @@ async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, otp: str) 
         await record(auth, metadata, user_id, Proof([], [totp, step], once=frozenset([step.id])))
         return codes
 
-    return await retrying(attempt)
+    return await retrying_limited(auth, user_id, ip, attempt)
 
 
 async def renew_recovery_codes(
-    auth: Auth, metadata: Metadata, user_id: UUID, password: str, otp: str | None
+    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None
 ) -> list[str]:
     """Replace the recovery codes. Returns: the new ones, which cannot be shown again.
 
-    Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManySignIns.
+    Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManyAttempts, TooManySignIns.
     """
     codes = _recovery_codes()
 
@@ -68,18 +69,18 @@ async def renew_recovery_codes(
         await record(auth, metadata, user_id, proof)
         return codes
 
-    return await retrying(attempt)
+    return await retrying_limited(auth, user_id, ip, attempt)
 
 
-async def disable_totp(auth: Auth, metadata: Metadata, user_id: UUID, password: str, otp: str | None) -> None:
-    """Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManySignIns."""
+async def disable_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None) -> None:
+    """Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManyAttempts, TooManySignIns."""
 
     async def attempt() -> None:
         _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
         _app_of(proof).disable()
         await record(auth, metadata, user_id, proof)
 
-    await retrying(attempt)
+    await retrying_limited(auth, user_id, ip, attempt)
 
 
 def _app_of(proof: Proof) -> Totp:

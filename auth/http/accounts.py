@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from auth import schemas
 from auth.commands import accounts as commands
 from auth.commands.deciding import find_user
-from auth.http.requests import AUTH, TODAY, answer, body_of
+from auth.http.requests import AUTH, TODAY, address_of, answer, body_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.user import User, age_on
 from eventstore.operations import KEY_HEADER
@@ -30,7 +30,8 @@ async def sign_up(request: web.Request) -> web.Response:
         user_id = commands.user_id_for(request.app[AUTH], request.headers.get(KEY_HEADER), body["email"])
     except ValueError as error:
         raise ValidationError(str(error), KEY_HEADER) from None
-    user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, **body)
+    ip = address_of(request)
+    user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, **body, ip=ip)
     response = answer(_user_view(user, today), status=201)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"

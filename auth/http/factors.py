@@ -10,7 +10,7 @@ from auth.commands import passkeys as passkey_commands
 from auth.commands import totp as totp_commands
 from auth.commands.deciding import Auth
 from auth.errors import PasskeyNotFound
-from auth.http.requests import AUTH, answer, body_of, metadata_of
+from auth.http.requests import AUTH, address_of, answer, body_of, metadata_of
 from auth.middleware import PRINCIPAL
 from auth.passkeys import Passkey
 from auth.totp import Totp
@@ -76,7 +76,7 @@ async def begin_passkey(request: web.Request) -> web.Response:
 
 async def register_passkey(request: web.Request) -> web.Response:
     body = await body_of(request, _REGISTER)
-    passkey = await passkey_commands.register_passkey(*_asked_by(request), **body)
+    passkey = await passkey_commands.register_passkey(*_asked_by(request)[:3], **body)
     return answer(_passkey_view(passkey), status=201)
 
 
@@ -90,9 +90,9 @@ async def remove_passkey(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _asked_by(request: web.Request) -> tuple[Auth, Metadata, UUID]:
-    """What every command here begins with: what it works on, in which request, and for whom."""
-    return request.app[AUTH], metadata_of(request), request[PRINCIPAL].user_id
+def _asked_by(request: web.Request) -> tuple[Auth, Metadata, UUID, str]:
+    """What the commands here begin with: what they work on, in which request, for whom, and from which address."""
+    return request.app[AUTH], metadata_of(request), request[PRINCIPAL].user_id, address_of(request)
 
 
 def _totp_view(totp: Totp | None) -> dict[str, Any] | None:

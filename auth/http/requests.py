@@ -1,6 +1,6 @@
 """What every route of the accounts takes from a request, and how it answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 from marshmallow import Schema
 
+from auth.addresses import Network, client_address
 from auth.commands.deciding import Auth
 from auth.middleware import PRINCIPAL, REQUEST_ID
 from eventstore.codec import Metadata
@@ -20,6 +21,7 @@ CATCH_UP: Final[web.AppKey[CatchUp]] = web.AppKey("catch_up")
 Today = Callable[[web.Request], date]
 TODAY: Final[web.AppKey[Today]] = web.AppKey("today")
 """The day where the client is."""
+TRUSTED_PROXIES: Final[web.AppKey[Collection[Network]]] = web.AppKey("trusted_proxies")
 
 USER_AGENT_LENGTH_MAX: Final = 500
 
@@ -33,7 +35,13 @@ def client_of(request: web.Request) -> dict[str, Any]:
     """What is noted of the client with its session."""
     user_agent = request.headers.get("User-Agent", "")[:USER_AGENT_LENGTH_MAX]
     # Bytes that are no UTF-8 come as lone surrogates, which JSON cannot hold.
-    return {"user_agent": user_agent.encode(errors="replace").decode(), "ip": request.remote or ""}
+    return {"user_agent": user_agent.encode(errors="replace").decode(), "ip": address_of(request)}
+
+
+def address_of(request: web.Request) -> str:
+    """Where a request comes from, as far as the proxies that we trust tell."""
+    forwarded_for = request.headers.getall("X-Forwarded-For", ())
+    return client_address(request.remote or "", forwarded_for, request.app[TRUSTED_PROXIES])
 
 
 async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 from eventsourcing.utils import resolve_topic
 
 from auth.passkeys import Passkeys, passkey_id, passkeys_id
+from auth.refusal import WRONG_PASSWORD
 from auth.session import Session
 from auth.totp import Totp, TotpStep, totp_id
 from auth.user import User
@@ -31,7 +32,7 @@ SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 PROVED_SESSION, STEP = map(an_id, range(31, 33))
 
 LIST_TOPICS = """
-import auth.passkeys, auth.session, auth.totp, auth.user
+import auth.passkeys, auth.refusal, auth.session, auth.totp, auth.user
 import ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.operation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
@@ -175,6 +176,16 @@ def test_golden_factors_are_replayed():
     (key,) = passkeys.live.values()
     assert (passkey_id(b"key"), "a2V5", "cHVibGlj", "열쇠") == (key.id, key.credential_id, key.public_key, key.name)
     assert (4, False, True) == (key.sign_count, key.synced, key.clone_suspected)
+
+
+def test_golden_refused_sign_in_is_replayed():
+    refusal = replayed(an_id(33))
+    assert (WRONG_PASSWORD, "curl", "192.0.2.9", 3) == (
+        refusal.reason,
+        refusal.user_agent,
+        refusal.ip,
+        refusal.unrecorded,
+    )
 
 
 def test_golden_events_are_folded_into_every_read_model():

@@ -12,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from pyotp import TOTP
 
+from auth import throttle
 from service import open_app
 from tests.authenticator import Authenticator, encode
 from tests.fault.until import until
@@ -438,3 +439,37 @@ async def test_no_secret_of_a_factor_is_readable_in_the_events(home, phone, app,
 
     assert b"recovery_hashes" in states
     assert [secret for secret in secrets if secret.encode() in states] == []
+
+
+# ── guessing ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+LIMITED = (429, "too-many-attempts")
+
+
+async def test_wrong_codes_are_limited_as_wrong_passwords_are_and_otp_required_counts_for_nothing(home, app):
+    for _ in range(throttle.SIGN_IN.pair.free):
+        assert (await sign_in(home, otp="000000")).outcome == (401, "invalid-credentials")
+        outcome = (await sign_in(home)).outcome
+        assert outcome in {(401, "otp-required"), LIMITED}
+
+    assert (await sign_in(home, otp=await app.code())).outcome == LIMITED
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "guess"),
+    [
+        ("POST", TOTP_PATH, {"password": WRONG}),
+        ("POST", f"{TOTP_PATH}/confirm", {"otp": "000000"}),
+        ("POST", f"{TOTP_PATH}/recovery-codes", {"password": WRONG}),
+        ("DELETE", TOTP_PATH, {"password": WRONG}),
+        ("POST", f"{PASSKEYS}/options", {"password": WRONG}),
+    ],
+)
+async def test_what_is_proved_again_counts_together_with_guesses_at_sign_in(home, method, path, guess):
+    await home.made(TOTP_PATH, {"password": PASSWORD})
+    for _ in range(throttle.SIGN_IN.pair.free):
+        assert (await home.request(method, path, guess)).outcome == (401, "invalid-credentials")
+
+    assert (await home.request(method, path, guess)).outcome == LIMITED
+    assert (await sign_in(home)).outcome == LIMITED

@@ -7,6 +7,7 @@ from typing import Final
 from pyotp import TOTP
 
 from auth.passkeys import Passkeys, passkey_id, passkeys_id
+from auth.refusal import WRONG_PASSWORD, SignInRefusal
 from auth.session import SIGNED_OUT, RefreshToken, Session
 from auth.totp import Totp, TotpStep, totp_id
 from auth.user import EmailClaim, User
@@ -148,6 +149,7 @@ STORY: Final = [
     Change(SHARED, ShareOpening(an_id(18), SHARE)),
     Change(SHARED, a_batch()),
     Change(an_id(20), Operation(an_id(20))),
+    Change(USER, SignInRefusal(an_id(33), WRONG_PASSWORD, "curl", "192.0.2.9", 3)),
     Change(BOOK, an_entry()),  # its lines are of the first forms: what was added later is told above it
 ]
 
