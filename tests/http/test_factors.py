@@ -469,7 +469,7 @@ async def test_wrong_codes_are_limited_as_wrong_passwords_are_and_otp_required_c
 async def test_what_is_proved_again_counts_together_with_guesses_at_sign_in(home, method, path, guess):
     await home.made(TOTP_PATH, {"password": PASSWORD})
     for _ in range(throttle.SIGN_IN.pair.free):
-        assert (await home.request(method, path, guess)).outcome == (401, "invalid-credentials")
+        assert (await home.ask(method, path, json=guess)).outcome == (401, "invalid-credentials")
 
-    assert (await home.request(method, path, guess)).outcome == LIMITED
+    assert (await home.ask(method, path, json=guess)).outcome == LIMITED
     assert (await sign_in(home)).outcome == LIMITED
