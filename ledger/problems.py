@@ -124,8 +124,8 @@ def _refusal(error: Exception, status: int, request_id: str) -> web.Response:
         response.headers["ETag"] = f'"{etag}"'
     if status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if status in {429, 503}:
+        response.headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
     return response
 
 

@@ -1,21 +1,25 @@
 """How every command on an account is decided: on what is stored, anew where it moved on meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from auth.errors import TooManySignIns, Unauthenticated
+from auth.errors import TooManySignIns, Unauthenticated, WrongPassword
 from auth.passwords import Passwords
 from auth.session import Session
 from auth.tokens import AccessTokens
 from auth.user import User
-from eventstore.codec import Metadata
+from eventstore.aggregate import Aggregate
+from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
 from eventstore.store import Change, EventStore
 
 ATTEMPTS_MAX: Final = 10
+
+Decide = Callable[[User], Awaitable[Sequence[Aggregate]]]
+"""Changes a user. Returns: what is to be recorded of it, unless nothing happened to it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,12 @@ class Auth:
     rotation_key: bytes
     new_id: Callable[[], UUID]
     clock: Callable[[], datetime]
+    link_key: bytes
+    """What the secrets of mailed links follow from."""
+    list_sessions: Callable[[UUID], Awaitable[Sequence[UUID]]]
+    """The sessions of a user that have not ended, up to now."""
+    can_text: bool
+    """Whether there is a way to a phone."""
 
 
 async def find_user(auth: Auth, user_id: UUID) -> User:
@@ -52,6 +62,41 @@ async def change_user(auth: Auth, metadata: Metadata, user_id: UUID, decide: Cal
             continue
         return user
     raise TooManySignIns
+
+
+async def decide_on_user(
+    auth: Auth,
+    metadata: Metadata,
+    user_id: UUID,
+    decide: Decide,
+    find_more: Callable[[User], Awaitable[Sequence[PlainEvent]]] | None = None,
+) -> User:
+    """Decide on the stored user; what changed is recorded together, all in the user's journal.
+
+    `find_more` finds events to be recorded with it, of other streams.
+    Raises: Unauthenticated, TooManySignIns, and what `decide` raises.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        user = await find_user(auth, user_id)
+        changed = [aggregate for aggregate in await decide(user) if aggregate.unrecorded_events()]
+        more = await find_more(user) if find_more else []
+        if not changed:
+            return user
+        try:
+            if more:
+                await auth.store.append_many(metadata, user_id, changed, more)
+            else:
+                await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed])
+        except Conflict:
+            continue
+        return user
+    raise TooManySignIns
+
+
+async def require_password(auth: Auth, user: User, password: str) -> None:
+    """Raises: WrongPassword."""
+    if not await auth.passwords.verify(user.password_hash, password):
+        raise WrongPassword
 
 
 async def change_session(

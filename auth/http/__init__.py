@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from auth.http import accounts, sessions
+from auth.http import accounts, messages, sessions
 
 
 def routes() -> list[web.RouteDef]:
     """All of them, in the order of the traffic."""
-    return [*sessions.routes(), *accounts.routes()]
+    return [*sessions.routes(), *accounts.routes(), *messages.routes()]

@@ -30,6 +30,7 @@ WITHOUT_JOURNAL = {
     "read_models_pkey": "of the code, not of a journal",
     "members_by_user": "finds the books of a user",
     "denylist_by_expiry": "finds what has expired",
+    "outbox_by_age": "finds what has waited longest",
     "entries_by_terms": "its terms are each of one journal",
 }
 
