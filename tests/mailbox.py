@@ -23,7 +23,6 @@ class Mailbox:
         self.port = 0
         self.mails: list[EmailMessage] = []
         self.recipients: list[str] = []
-        self.logins: list[tuple[bytes, bytes]] = []
         self.encrypted: list[bool] = []
         self.answers: dict[str, str] = {}
         self.tries = 0
@@ -94,9 +93,12 @@ class Phones:
         self.posts: list[tuple[dict[str, str], bytes]] = []
         self.statuses: list[int] = []
         """Of the answers to come; 204 once there are no more."""
+        self.slow = False
 
     async def take(self, request: web.Request) -> web.Response:
         self.posts.append((dict(request.headers), await request.read()))
+        if self.slow:
+            await asyncio.sleep(1)
         return web.Response(status=self.statuses.pop(0) if self.statuses else 204, headers={"Location": "/sms"})
 
     async def wait_for(self, number: str, count: int = 1) -> str:
