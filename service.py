@@ -70,10 +70,11 @@ from projections.past_books import get_book_at
 from projections.projector import Projector
 from projections.schema import create_read_models
 from projections.sessions import SESSIONS, list_session_ids
+from projections.shares import SHARES
 from projections.totals import TOTALS
 from projections.users import USERS
 
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, USERS, SESSIONS, DENYLIST, OUTBOX)
+READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, DENYLIST, OUTBOX)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -181,6 +182,9 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.PeriodClosed: 409,
     ledger.errors.AlreadyClosed: 409,
     ledger.errors.ClosingNotFound: 404,
+    ledger.errors.ShareNotFound: 404,
+    ledger.errors.ShareGone: 410,
+    ledger.errors.ShareRevoked: 409,
     ledger.errors.TooManyChanges: 422,
     ledger.errors.IdempotencyKeyReused: 422,
     ledger.errors.MemberChanged: 412,
@@ -295,12 +299,15 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app[ledger_requests.LEDGER] = Ledger(store, uuid7, now, find_email, master_key.derive("secrets of operations"))
         app[ledger_requests.OPERATION_SECRET] = master_key.derive("idempotency keys")
         app[ledger_requests.CLOCK], app[ledger_requests.TIME_ZONE] = now, ZoneInfo(settings.time_zone)
+        app[ledger_requests.PUBLIC_URL] = settings.public_url.rstrip("/")
+        app[ledger_requests.CATCH_UP] = engine.catch_up
         app[ledger_requests.READS] = Reads(
             partial(get_book, engine),
             lambda user_id, book_id, position: get_book_at(engine, user_id, book_id, Moment(position)),
             partial(list_members, engine),
             partial(list_closings, engine),
         )
+        app.on_response_prepare.append(projections.http.seclude)
         add_routes(app)
         yield app
 

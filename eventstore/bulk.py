@@ -14,7 +14,7 @@ from uuid import UUID
 import asyncpg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from eventstore.codec import EncodedEvent, Metadata, PlainEvent, encode_plain, metadata_fields
+from eventstore.codec import EncodedEvent, Metadata, PlainEvent, encode_plain, fresh_nonces, metadata_fields
 from eventstore.database import Transaction
 from eventstore.errors import Conflict
 from eventstore.sql import statement
@@ -36,13 +36,14 @@ class Encoder:
 
     def __init__(self, journal_id: UUID, metadata: Metadata, key: AESGCM | None) -> None:
         self._journal_id, self._key = journal_id, key
+        self._nonces = fresh_nonces(SLICE_EVENTS)
         self._told = {name: value and str(value) for name, value in metadata_fields(metadata).items()}
 
     async def encode(self, events: Iterable[PlainEvent]) -> list[EncodedEvent]:
         """Encode events slice by slice, so that others get their turns."""
         encoded: list[EncodedEvent] = []
         for part in chunked(events, SLICE_EVENTS):
-            encoded += [encode_plain(event, self._journal_id, self._told, self._key) for event in part]
+            encoded += [encode_plain(event, self._journal_id, self._told, self._key, self._nonces) for event in part]
             await asyncio.sleep(0)
         return encoded
 

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -101,16 +101,18 @@ def encode(event: Aggregate.Event, journal_id: UUID, metadata: Metadata, key: AE
     stored = _mapper.to_stored_event(event)
     state = {name: value for name, value in cast(dict[str, Any], stored.state).items() if name not in _STORE_FIELDS}
     state |= metadata_fields(metadata)
-    return _encoded(type(event), event.originator_id, event.originator_version, state, journal_id, key)
+    return _encoded(type(event), event.originator_id, event.originator_version, state, journal_id, key, fresh_nonces(1))
 
 
-def encode_plain(event: PlainEvent, journal_id: UUID, told: Mapping[str, Any], key: AESGCM | None) -> EncodedEvent:
+def encode_plain(
+    event: PlainEvent, journal_id: UUID, told: Mapping[str, Any], key: AESGCM | None, nonces: Iterator[bytes]
+) -> EncodedEvent:
     """Turn an event told by its fields into what `encode` makes of it; `told`: its metadata_fields."""
     kind, stream_id, version, fields = event
     state = {**fields, **told}
     if (class_version := getattr(kind, "class_version", 1)) > 1:
         state["class_version"] = class_version
-    return _encoded(kind, stream_id, version, state, journal_id, key)
+    return _encoded(kind, stream_id, version, state, journal_id, key, nonces)
 
 
 def _encoded(
@@ -120,6 +122,7 @@ def _encoded(
     state: dict[str, Any],
     journal_id: UUID,
     key: AESGCM | None,
+    nonces: Iterator[bytes],
 ) -> EncodedEvent:
     if kind.SEALED:
         if key is None:
@@ -127,7 +130,8 @@ def _encoded(
         owner = journal_id.bytes + stream_id.bytes
         for field in kind.SEALED:
             if state[field] is not None:
-                state[field] = _seal(state[field], key, owner, version, field)
+                context = owner + version.to_bytes(4) + field.encode()
+                state[field] = _seal(state[field], key, next(nonces), context)
     return EncodedEvent(journal_id, stream_id, version, get_topic(kind), canonical(state))
 
 
@@ -194,9 +198,14 @@ def _without_none(kind: Any) -> Any:
     return inner[0] if NoneType in get_args(kind) and len(inner) == 1 else kind
 
 
-def _seal(value: Any, key: AESGCM, owner: bytes, version: int, field: str) -> str:
-    nonce = os.urandom(NONCE_BYTES)
-    context = owner + version.to_bytes(4) + field.encode()
+def fresh_nonces(count: int) -> Iterator[bytes]:
+    """Random nonces without end, taken from the system so many at a time."""
+    while True:
+        block = os.urandom(count * NONCE_BYTES)
+        yield from (block[start : start + NONCE_BYTES] for start in range(0, len(block), NONCE_BYTES))
+
+
+def _seal(value: Any, key: AESGCM, nonce: bytes, context: bytes) -> str:
     return b2a_base64(nonce + key.encrypt(nonce, canonical(value), context), newline=False).decode("ascii")
 
 

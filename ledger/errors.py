@@ -179,13 +179,6 @@ class ShareRevoked(LedgerError):
 
 
 @dataclass(eq=False)
-class TooManyShares(LedgerError):
-    """An entry has at most {shares_max} links that are neither expired nor revoked."""
-
-    shares_max: int
-
-
-@dataclass(eq=False)
 class TooManyChanges(LedgerError):
     """More than {changes_max} entries changed in between: ask for a shorter time."""
 

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import hmac
+import re
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -13,7 +15,7 @@ from eventstore.ids import id_of
 from ledger.errors import ShareRevoked
 
 CODE_BYTES: Final = 9
-CODE_LENGTH: Final = 12
+CODE: Final = re.compile(r"[A-Za-z0-9_-]{12}")
 OPENS_MAX: Final = 1_000
 """How many opens of one link are counted: a stranger who opens it must not fill the journal."""
 
@@ -23,9 +25,17 @@ def code_of(secret: bytes) -> str:
     return base64.urlsafe_b64encode(secret).decode("ascii")
 
 
-def share_id_of(code: str) -> UUID:
-    """The id of the link that a code opens: its hash, the one thing that is kept of it."""
-    return id_of(hashlib.sha256(code.encode()).digest())
+def share_id_of(code: str, key: bytes) -> UUID:
+    """The id of the link that a code opens: its hash, the one thing that is kept of it.
+
+    Nobody guesses 72 bits over HTTP, but whoever has a copy of the database could try them at home: hence the key.
+    """
+    return id_of(hmac.digest(key, code.encode(), "sha256"))
+
+
+def opening_id_of(share_id: UUID, number: int) -> UUID:
+    """The stream of a link's n-th opening, from 1: nobody else can record it, so none is counted twice."""
+    return id_of(hashlib.sha256(share_id.bytes + number.to_bytes(4)).digest())
 
 
 class ShareLink(Aggregate):
@@ -56,6 +66,7 @@ class ShareLink(Aggregate):
         self.revoked = False
 
     def revoke(self) -> None:
+        """Raises: ShareRevoked."""
         if self.revoked:
             raise ShareRevoked
         self._revoke()
@@ -66,7 +77,7 @@ class ShareLink(Aggregate):
 
 
 class ShareOpening(Aggregate):
-    """One look at an entry through a link; a stream of its own, so that none waits for another."""
+    """One look at an entry through a link; a stream of its own, so that it changes nothing that others rely on."""
 
     TOPIC = "share_opening"
 

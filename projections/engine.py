@@ -4,6 +4,7 @@ Whoever catches a journal up locks its checkpoints first, reads the events after
 in one transaction: any number of readers and projectors may do so at once, on any worker.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,14 +13,18 @@ from uuid import UUID
 
 import asyncpg
 
+from eventstore.bulk import chunked
 from eventstore.codec import RecordedEvent
 from eventstore.database import Database, Transaction
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
 
-EVENTS_MAX: Final = 5_000
-"""Folded in one transaction; bounds memory and how long checkpoints stay locked."""
+EVENTS_MAX: Final = 250
+"""Folded in one transaction; bounds memory, how long checkpoints stay locked, and how long the event loop waits for one
+fold. More of them make it no faster: after an import of 50,000 it takes as long with 5,000 as with 200."""
+DECODED_MAX: Final = 25
+"""Decoded without a pause, so that others get their turns."""
 JOURNALS_MAX: Final = 200
 FIRST_JOURNAL: Final = UUID(int=0)
 
@@ -132,7 +137,10 @@ class Engine:
         rows = await transaction.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX)
         if not rows:
             return True
-        events = decode_rows(rows, self._keyring)
+        events: list[RecordedEvent] = []
+        for part in chunked(rows, DECODED_MAX):
+            events += decode_rows(part, self._keyring)
+            await asyncio.sleep(0)
         for name, model in self._read_models.items():
             unseen = [
                 event for event in events if event.position > checkpoints.get((event.journal_id, name), event.position)

@@ -1,4 +1,4 @@
-"""The routes that read books, entries, totals, the wallet and sessions."""
+"""The routes that read books, entries, totals, the wallet, shared entries and sessions."""
 
 import re
 from typing import Any, Final
@@ -7,12 +7,13 @@ from uuid import UUID
 
 from aiohttp import web
 
-from auth.middleware import PRINCIPAL
+from auth.middleware import PRINCIPAL, public
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
+from ledger.commands.shares import note_opening, share_id_in
 from ledger.errors import CategoryNotFound, EntryNotFound
 from ledger.exports.double_entry import DoubleEntryExport
-from ledger.http.requests import METADATA, book_id, id_in_path
+from ledger.http.requests import CLOCK, LEDGER, METADATA, book_id, id_in_path
 from projections import schemas
 from projections.books import get_book, list_books, list_categories, list_closings, list_members
 from projections.diff import diff_book
@@ -32,6 +33,7 @@ from projections.past_books import (
     list_members_at,
 )
 from projections.sessions import list_sessions
+from projections.shares import CURSOR, find_shared, list_shares
 from projections.totals import get_totals
 from projections.wallet import get_wallet
 
@@ -47,8 +49,11 @@ _ASK_CATEGORIES = schemas.AskCategories()
 _ASK_ENTRY = schemas.AskEntry()
 _ASK_ENTRIES = schemas.AskEntries()
 _ASK_EXPORT = schemas.AskExport()
+_ASK_SHARES = schemas.AskShares()
 _ASK_TOTALS = schemas.AskTotals()
 
+_SHARED: Final = "/s/"
+_SECLUDED: Final = {"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[\s/\\:*?"<>|]+')
 
 
@@ -69,6 +74,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/export", export_book, allow_head=False),  # its cost is in the body
         web.get("/books", show_books),
         web.get("/wallet", show_wallet),
+        web.get("/books/{book}/entries/{entry}/shares", show_shares),
+        web.get(f"{_SHARED}{{code}}", open_share),
         web.get("/users/me/sessions", show_sessions),
     ]
 
@@ -185,6 +192,31 @@ async def show_wallet(request: web.Request) -> web.Response:
     return answer(
         request, await (get_wallet(engine, user) if moment is None else get_wallet_at(engine, user, moment.at))
     )
+
+
+async def show_shares(request: web.Request) -> web.Response:
+    asked, entry = _ask(request, _ASK_SHARES), id_in_path(request, "entry", EntryNotFound)
+    page = _page(asked, "shares", CURSOR)
+    return _answer_list(request, await list_shares(*_target(request), entry, page, asked["known_at"]))
+
+
+@public
+async def open_share(request: web.Request) -> web.Response:
+    """Show the entry to whoever has the code; a GET counts, a HEAD shows nothing and does not."""
+    ledger = request.app[LEDGER]
+    share_id = share_id_in(ledger, request.match_info["code"])
+    shared = await find_shared(request.app[ENGINE], share_id, request.app[CLOCK]())
+    if request.method == "GET":
+        await note_opening(ledger, request[METADATA], shared.book_id, share_id, shared.opens)
+    response = answer_plain(shared.view)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+async def seclude(request: web.Request, response: web.StreamResponse) -> None:
+    """Whatever is answered under a shared address, neither search engines nor other sites learn of it."""
+    if request.path.startswith(_SHARED):
+        response.headers.update(_SECLUDED)
 
 
 async def show_sessions(request: web.Request) -> web.Response:

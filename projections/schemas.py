@@ -80,6 +80,10 @@ class AskList(Ask):
     cursor = fields.String(load_default=None)
 
 
+class AskShares(AskList, AskHistory):
+    """The links to an entry."""
+
+
 class AskBooks(AskList):
     state = _state("active", live="active")
 

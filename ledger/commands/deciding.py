@@ -55,6 +55,7 @@ class Ledger:
         self.clock = clock
         self.find_email = find_email
         self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
+        self.share_key = hmac.digest(secret, b"share codes", "sha256")
         self._secret = secret
 
     def id_for(self, metadata: Metadata, what: str = "") -> UUID:
@@ -63,11 +64,11 @@ class Ledger:
             return self.new_id()
         return id_of(self._derive(metadata.operation, what)) if what else metadata.operation
 
-    def secret_for(self, metadata: Metadata, length: int) -> bytes:
+    def secret_for(self, metadata: Metadata, length: int, what: str = "") -> bytes:
         """Random bytes; for an operation those that it had the first time, so that a lost answer can be given again."""
         if metadata.operation is None:
             return os.urandom(length)
-        return self._derive(metadata.operation, "secret")[:length]
+        return self._derive(metadata.operation, f"secret{what}")[:length]
 
     def key_for(self, book_id: UUID) -> bytes:
         """The key under which a book's imported entries are recognised."""

@@ -186,6 +186,8 @@ async def _free_ids(
     while asked:
         generation += 1
         found |= await ledger.store.find_last(book_id, asked, [Entry.Deleted])
+        if not found:
+            break
         asked = []
         for place, (row, entry_id) in enumerate(zip(rows, ids, strict=True)):
             if _is_there(found, row.known_as) or _is_there(found, entry_id):

@@ -5,28 +5,21 @@ from uuid import UUID
 
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
-from eventstore.store import Change
+from eventstore.store import Change, Guard
 from ledger.book import Book
-from ledger.commands.deciding import (
-    ATTEMPTS_MAX,
-    Ledger,
-    decide_on_book,
-    guard_on,
-    load_book,
-    made_before,
-    require_writer,
-)
+from ledger.commands.deciding import Ledger, decide_on_book, guard_on, made_before, require_writer
 from ledger.entry import Entry
-from ledger.errors import EntryNotFound, ShareNotFound, TooBusy
-from ledger.share import CODE_BYTES, CODE_LENGTH, ShareLink, ShareOpening, code_of, share_id_of
+from ledger.errors import EntryNotFound, ShareNotFound
+from ledger.share import CODE, CODE_BYTES, OPENS_MAX, ShareLink, ShareOpening, code_of, opening_id_of, share_id_of
 
 
 async def share_entry(
     ledger: Ledger, metadata: Metadata, book_id: UUID, entry_id: UUID, lifetime: timedelta
 ) -> tuple[str, ShareLink, bool]:
     """Make a link to an entry. Returns: its code, itself, and whether this is a retry's answer."""
-    code = code_of(ledger.secret_for(metadata, CODE_BYTES))
-    share_id = share_id_of(code)
+    # A code is looked up without its book, so one key used in two books must not give the same one in both.
+    code = code_of(ledger.secret_for(metadata, CODE_BYTES, f" of a link in {book_id}"))
+    share_id = share_id_of(code, ledger.share_key)
 
     async def decide(book: Book) -> tuple[str, ShareLink, bool]:
         require_writer(book, metadata)
@@ -35,7 +28,8 @@ async def share_entry(
             raise EntryNotFound
         entry.require_live()
         share = ShareLink(id=share_id, entry_id=entry_id, expires_at=ledger.clock() + lifetime)
-        await ledger.store.append(metadata, [Change(book_id, share)], [guard_on(book)])
+        guards = [guard_on(book), Guard(book_id, entry_id, entry.version)]
+        await ledger.store.append(metadata, [Change(book_id, share)], guards)
         return code, share, False
 
     async def find_earlier(book: Book) -> tuple[str, ShareLink, bool] | None:
@@ -47,26 +41,35 @@ async def share_entry(
 
 async def revoke_share(ledger: Ledger, metadata: Metadata, book_id: UUID, entry_id: UUID, name: str) -> None:
     """Revoke a link, named by its code or its id."""
-    share_id = share_id_of(name) if len(name) == CODE_LENGTH else _id(name)
-    for _ in range(ATTEMPTS_MAX):
-        book = await load_book(ledger, book_id)
+    share_id = share_id_in(ledger, name) if CODE.fullmatch(name) else _id(name)
+
+    async def decide(book: Book) -> None:
         require_writer(book, metadata)
         share = await ledger.store.load(book_id, ShareLink, share_id)
         if share is None or share.entry_id != entry_id:
             raise ShareNotFound
         share.revoke()
+        await ledger.store.append(metadata, [Change(book_id, share)], [guard_on(book)])
+
+    await decide_on_book(ledger, book_id, decide)
+
+
+async def note_opening(ledger: Ledger, metadata: Metadata, book_id: UUID, share_id: UUID, opens: int) -> None:
+    """Count one look through a link that has been opened so many times, or more since; none beyond OPENS_MAX."""
+    for number in range(opens + 1, OPENS_MAX + 1):
+        opening = ShareOpening(id=opening_id_of(share_id, number), share_id=share_id)
         try:
-            await ledger.store.append(metadata, [Change(book_id, share)], [guard_on(book)])
-        except Conflict:
+            await ledger.store.append(metadata, [Change(book_id, opening)])
+        except Conflict:  # somebody else opened it at the same moment, and was the n-th
             continue
         return
-    raise TooBusy
 
 
-async def note_opening(ledger: Ledger, metadata: Metadata, book_id: UUID, share_id: UUID) -> None:
-    """Count one look through a link."""
-    opening = ShareOpening(id=ledger.new_id(), share_id=share_id)
-    await ledger.store.append(metadata, [Change(book_id, opening)])
+def share_id_in(ledger: Ledger, code: str) -> UUID:
+    """The id of the link that a code would open. Raises: ShareNotFound for what is no code."""
+    if CODE.fullmatch(code) is None:
+        raise ShareNotFound
+    return share_id_of(code, ledger.share_key)
 
 
 def _id(name: str) -> UUID:

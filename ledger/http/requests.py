@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
@@ -23,9 +23,14 @@ LEDGER: Final = web.AppKey("ledger", Ledger)
 TIME_ZONE: Final = web.AppKey("time_zone", ZoneInfo)
 METADATA: Final = web.RequestKey("metadata", Metadata)
 OPERATION_SECRET: Final = web.AppKey("operation_secret", bytes)
+PUBLIC_URL: Final = web.AppKey("public_url", str)
+"""Where clients find the service, without a slash at its end."""
 
 Clock = Callable[[], datetime]
 CLOCK: Final[web.AppKey[Clock]] = web.AppKey("clock")
+CatchUp = Callable[[Collection[UUID]], Awaitable[None]]
+CATCH_UP: Final[web.AppKey[CatchUp]] = web.AppKey("catch_up_books")
+"""Brings the read models up to date with some books, for effects that are seen without naming the book."""
 
 View = dict[str, Any]
 

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from eventstore import codec
 from eventstore.bulk import CHUNK_EVENTS
-from eventstore.codec import Metadata, PlainEvent, encode, encode_plain, metadata_fields
+from eventstore.codec import Metadata, PlainEvent, encode, encode_plain, fresh_nonces, metadata_fields
 from eventstore.errors import Conflict, StoreUnavailable
 from eventstore.store import Change, Guard, replay
 from ledger.batch import Batch, Row
@@ -54,7 +54,9 @@ def test_imported_entry_is_stored_byte_for_byte_as_one_recorded_by_itself(one_no
     entry = Entry(an_id(20), Posting(12_000, category_id, "expense", DAY), row.memo, list(row.tags), batch_id=batch_id)
     told = PlainEvent(Entry.Recorded, entry.id, 1, _recorded_fields(row, category_id, batch_id))
     (event,) = entry.unrecorded_events()
-    assert encode(event, BOOK, metadata, KEY) == encode_plain(told, BOOK, metadata_fields(metadata), KEY)
+    assert encode(event, BOOK, metadata, KEY) == encode_plain(
+        told, BOOK, metadata_fields(metadata), KEY, fresh_nonces(1)
+    )
 
 
 @pytest.mark.parametrize("metadata", METADATA)
@@ -63,12 +65,14 @@ def test_deletion_by_revert_is_stored_byte_for_byte_as_one_by_itself(one_nonce, 
     entry.delete(an_id(9))
     event = entry.unrecorded_events()[-1]
     told = PlainEvent(Entry.Deleted, entry.id, 2, {"removes": entry.posting, "batch_id": an_id(9)})
-    assert encode(event, BOOK, metadata, KEY) == encode_plain(told, BOOK, metadata_fields(metadata), KEY)
+    assert encode(event, BOOK, metadata, KEY) == encode_plain(
+        told, BOOK, metadata_fields(metadata), KEY, fresh_nonces(1)
+    )
 
 
 def test_sealed_event_without_a_key_is_refused():
     with pytest.raises(TypeError):
-        encode_plain(plain(an_id(20)), BOOK, {}, None)
+        encode_plain(plain(an_id(20)), BOOK, {}, None, fresh_nonces(1))
 
 
 async def test_bulk_is_recorded_in_order_after_the_first_events(store, neighbour, metadata, book):

@@ -29,6 +29,7 @@ WITHOUT_JOURNAL = {
     "gagyebu_migrations_pkey": "of the database, not of a journal",
     "read_models_pkey": "of the code, not of a journal",
     "members_by_user": "finds the books of a user",
+    "shares_by_id": "finds the link that a code opens",
     "denylist_by_expiry": "finds what has expired",
     "outbox_by_age": "finds what has waited longest",
     "entries_by_terms": "its terms are each of one journal",

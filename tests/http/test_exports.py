@@ -48,22 +48,11 @@ async def transfer(household, source, target, **fields):
     return await household.made("/transfers", body)
 
 
-async def record_all(household, book, entries):
-    """Record entries that name their categories, which are made."""
-    path = f"/books/{book['id']}"
-    named = sorted({(entry["kind"], entry["category"]) for entry in entries})
-    known = {
-        (one["kind"], one["name"]): one["id"] for one in (await household.get(f"{path}/categories?limit=200")).items
-    }
-    for kind, name in named:
-        if (kind, name) not in known:
-            known[kind, name] = (await household.made(f"{path}/categories", {"kind": kind, "name": name}))["id"]
-    fields = ("kind", "amount", "occurred_on", "memo", "tags")
-    bodies = [
-        {name: one[name] for name in fields} | {"category_id": known[one["kind"], one["category"]]} for one in entries
-    ]
-    for some in (bodies[start : start + 50] for start in range(0, len(bodies), 50)):
-        await asyncio.gather(*(household.made(f"{path}/entries", body) for body in some))
+async def imported(household, book, form, content):
+    path = f"/books/{book['id']}/imports?format={form}"
+    answer = await household.ask("POST", path, data=content, headers={"Content-Type": "application/octet-stream"})
+    assert answer.status == 201, answer.content
+    return answer.json
 
 
 async def totals(household, book):
@@ -115,13 +104,26 @@ async def test_years_of_beancounts_own_example_come_out_with_the_totals_they_wen
     generate_example(example, years=2)
     entries = convert_example(example, tmp_path)
     book = await home.open_book(name="Example", currency="USD")
-    await record_all(home, book, entries)
+    await imported(home, book, "ndjson", (tmp_path / "USD.ndjson").read_bytes())
     balances, _ = beancount_balances((await export(home, book, "beancount")).content.decode())
     sums = {kind: sum(Decimal(one["amount"]) for one in entries if one["kind"] == kind) for kind in KINDS}
 
     assert sums | {"balance": sums["income"] - sums["expense"]} == totals_of(balances)
     assert await totals(home, book) == totals_of(balances)
     assert 1000 < len(entries) == len(await lines_of(home, book))
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+async def test_export_imported_into_another_book_is_the_same_again(home, full_book, form):
+    copy = await home.open_book(name="copy", currency=full_book["currency"])
+    done = await imported(home, copy, form, (await export(home, full_book, form)).content)
+    told = ("kind", "amount", "occurred_on", "category", "memo", "tags")
+
+    def in_import_form(lines):
+        return sorted(([line[name] for name in told] for line in lines), key=str)
+
+    assert 3 * len(MEMOS) == done["created"]
+    assert in_import_form(await lines_of(home, full_book)) == in_import_form(await lines_of(home, copy))
 
 
 async def test_csv_export_has_the_live_entries_by_day_and_then_by_id(home, full_book):

@@ -171,6 +171,7 @@ async def test_token_is_needed_on_every_route_that_is_not_public(guest):
         ("POST", "/users/token"),
         *((method, path) for method in ("GET", "HEAD") for path in ("/livez", "/readyz", "/problems/slug")),
         *((method, "/.well-known/jwks.json") for method in ("GET", "HEAD")),
+        *((method, "/s/code") for method in ("GET", "HEAD")),
     }
     for method, path in routes - public:
         assert (await guest.ask(method, path)).status == 401, (method, path)
