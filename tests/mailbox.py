@@ -26,6 +26,8 @@ class Mailbox:
         self.encrypted: list[bool] = []
         self.answers: dict[str, str] = {}
         self.tries = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, to: str, _options: Any) -> str:
         self.tries += 1
@@ -39,6 +41,7 @@ class Mailbox:
         self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         self.recipients.append(*envelope.rcpt_tos)
         self.encrypted.append(session.ssl is not None)
+        await self.may_answer.wait()
         return "250 OK"
 
     def sent_to(self, email: str) -> list[EmailMessage]:

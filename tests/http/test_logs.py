@@ -36,6 +36,7 @@ def process(dsn, tmp_path):
             "GAGYEBU_DATABASE_URL": dsn,
             "GAGYEBU_MASTER_KEY": MASTER_KEY.text,
             "GAGYEBU_PORT": "0",
+            "GAGYEBU_DATA_DIR": str(tmp_path),
             **settings,
         }
         with log.open("wb") as stderr:
