@@ -151,6 +151,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.InvalidRefreshToken: 401,
     auth.errors.EmailTaken: 409,
     auth.errors.WeakPassword: 422,
+    auth.errors.IdempotencyKeyReused: 422,
     auth.errors.TooManySignIns: 503,
     auth.errors.WrongPassword: 403,
     auth.errors.SessionNotFound: 404,

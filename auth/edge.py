@@ -13,6 +13,7 @@ from uuid_utils import uuid7
 from auth.middleware import REQUEST_ID
 
 JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
+_EXPOSED: Final = "ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -55,7 +56,7 @@ def edge(
             headers["Vary"] = "Origin"
         if origin in cors_origins:
             headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = "ETag, Link, Location, Retry-After, X-Request-Id"
+            headers["Access-Control-Expose-Headers"] = _EXPOSED
         _log_access(request, response, request_id, began_at)
         return response
 

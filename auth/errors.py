@@ -42,6 +42,13 @@ class WeakPassword(AuthError):
     field: str = "password"
 
 
+@dataclass(eq=False)
+class IdempotencyKeyReused(AuthError):
+    """This key came with another request before: take a new key for a new request, the same body for a retry."""
+
+    field: str = "Idempotency-Key"
+
+
 class TooManySignIns(AuthError):
     """Too many are signing in at the same moment: try again."""
 

@@ -187,8 +187,12 @@ class EmailClaim(Aggregate):
 
 def claim_id(pepper: bytes, email: str) -> UUID:
     """The id of an address's claim; without the pepper it tells nothing of the address."""
-    compared = unicodedata.normalize("NFC", email.casefold())
-    return UUID(bytes=hmac.digest(pepper, compared.encode(), "sha256")[:16])
+    return UUID(bytes=hmac.digest(pepper, fold_email(email).encode(), "sha256")[:16])
+
+
+def fold_email(email: str) -> str:
+    """The form in which addresses are compared: without case, NFC."""
+    return unicodedata.normalize("NFC", email.casefold())
 
 
 def age_on(today: date, birth_date: date) -> int:

@@ -12,7 +12,6 @@ from eventstore.aggregate import Aggregate, Created
 from ledger.errors import (
     AlreadyClosed,
     AlreadyMember,
-    BookChanged,
     BookDeleted,
     BookNotDeleted,
     BookNotFound,
@@ -170,11 +169,6 @@ class Book(Aggregate):
             raise BookNotFound
         if role not in roles:
             raise NotPermitted
-
-    def require_version(self, version: int | None) -> None:
-        """Raises: BookChanged where the book is not at this version; None: any will do."""
-        if version not in {None, self.version}:
-            raise BookChanged(self.version)
 
     def require_live(self) -> None:
         """Raises: BookDeleted."""

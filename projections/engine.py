@@ -81,8 +81,10 @@ class Engine:
         One round trip where nothing is behind, which is the rule.
         """
         rows = await self._database.fetch(sql, *arguments)
-        if rows and rows[0]["stale_journals"]:
-            await self.catch_up(rows[0]["stale_journals"])
+        caught_up: set[UUID] = set()
+        while stale := set((rows and rows[0]["stale_journals"]) or ()) - caught_up:
+            await self.catch_up(stale)  # it may bring up others: who has just joined a book has a journal too
+            caught_up |= stale
             rows = await self._database.fetch(sql, *arguments)
         return rows
 

@@ -260,15 +260,18 @@ async def list_entries(
 ) -> dict[str, Any]:
     """List a book's entries in the page's order; equal keys by id. Raises: BookNotFound."""
     order = ORDERS[page.order]
+    index = _index(book_id, filters, order)
     asked, walk_max = (user_id, book_id, page.limit + 1), WALK_FACTOR * page.limit
     walk = partial(engine.fetch_fresh, order.sql, *asked, *(page.after or (None, None)), *filters.arguments)
-    rows = await walk(walk_max)
-    if _cut(rows) and WALK_ON_FACTOR * len(rows) > page.limit:
-        rows = await walk(WALK_ON_FACTOR * walk_max)
-    if _cut(rows):
-        rows = await engine.fetch_fresh(
-            _FIND, *asked, page.order, *after(page), *filters.arguments, *_index(book_id, filters, order)
-        )
+    find = partial(engine.fetch_fresh, _FIND, *asked, page.order, *after(page), *filters.arguments, *index)
+    if index[0] == "categories":
+        rows = await find()
+    else:
+        rows = await walk(walk_max)
+        if _cut(rows) and WALK_ON_FACTOR * len(rows) > page.limit:
+            rows = await walk(WALK_ON_FACTOR * walk_max)
+        if _cut(rows):
+            rows = await find()
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
     found = [row for row in rows if row["entry_id"] is not None]
@@ -295,6 +298,8 @@ def _index(book_id: UUID, filters: Filters, order: Order) -> tuple[Any, ...]:
     categories = [term_of_category(book_id, category_id) for category_id in filters.categories or ()]
     if filters.day_max - filters.day_min < FEW_DAYS and order.column != "occurred_on":
         index = "days"
+    elif categories and not (exact or words) and order.column == "amount_minor":
+        index = "categories"  # which is in that order
     elif exact or words or categories:
         index = "terms"
     elif filters.amount_min is not None or filters.amount_max is not None:

@@ -18,6 +18,7 @@ from projections.engine import Engine, ReadModel
 _ADD = statement(__package__, "add_totals")
 _LOAD_AUTHORS = statement(__package__, "load_authors")
 _GET = statement(__package__, "get_totals")
+_GET_BOOK = statement(__package__, "get_book")
 
 GROUPINGS: Final = ("day", "month", "category", "member")
 NONE: Final = UUID(int=0)
@@ -115,6 +116,8 @@ async def get_totals(
 
     The balance is that at the end of `day_max`. Raises: BookNotFound.
     """
+    if (day_min, day_max, group_by) == (date.min, date.max, None):
+        return await _get_all_time(engine, user_id, book_id)
     pieces = [Piece("day", day_min, day_max)] if group_by == "day" else cut(day_min, day_max)
     later = cut(day_max + _DAY, date.max) if day_max < date.max else []
     columns = [*zip(*pieces, strict=True), *(zip(*later, strict=True) if later else ((),) * len(Piece._fields))]
@@ -122,6 +125,16 @@ async def get_totals(
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
     return totals_view(rows, rows[0]["currency"], rows[0]["opening_balance_minor"], group_by)
+
+
+async def _get_all_time(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
+    """What the row of the book has summed up already."""
+    rows = await engine.fetch_fresh(_GET_BOOK, user_id, book_id)
+    if not rows or rows[0]["role"] is None:
+        raise BookNotFound
+    book = rows[0]
+    flows = book["income_minor"] - book["expense_minor"] + book["transferred_minor"]
+    return totals_view([{**book, "dated_until_minor": flows}], book["currency"], book["opening_balance_minor"], None)
 
 
 def totals_view(rows: Sequence[Any], currency: str, opening_balance_minor: int, group_by: str | None) -> dict[str, Any]:

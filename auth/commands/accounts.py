@@ -8,32 +8,43 @@ from uuid import UUID
 from auth.commands.deciding import Auth, decide_on_user
 from auth.commands.emails import claim_email
 from auth.commands.messages import link_id, link_message, notices
-from auth.errors import EmailTaken
+from auth.errors import EmailTaken, IdempotencyKeyReused
 from auth.message import PHONE_NUMBER_CHANGED, VERIFY_EMAIL
-from auth.user import User
+from auth.user import User, fold_email
 from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
-from eventstore.store import Change
+from eventstore.operations import operation_id
+from eventstore.store import Change, replay
+
+
+def user_id_for(auth: Auth, key: str | None, email: str) -> UUID:
+    """The id of who signs up: with an Idempotency-Key it follows from that, so that a retry finds what it did before.
+
+    Raises: ValueError where that is no key.
+    """
+    return auth.new_id() if key is None else operation_id(auth.pepper, key, "sign up", fold_email(email))
 
 
 async def sign_up(
     auth: Auth,
     request_id: str,
+    user_id: UUID,
     language: str,
     email: str,
     password: str,
     name: str | None,
     birth_date: date | None,
     phone_number: str | None,
-) -> User:
+) -> tuple[User, bool]:
     """Record the user, claim the e-mail address and post a link that verifies it: all or nothing.
 
-    Raises: WeakPassword, EmailTaken, TooManySignIns.
+    Returns: the user as signed up, and whether this is a retry's answer.
+    Raises:  WeakPassword, EmailTaken, IdempotencyKeyReused, TooManySignIns.
     """
     await auth.passwords.require_strong(password, email, name or "")
     user = User(
-        id=auth.new_id(),
+        id=user_id,
         email=email,
         name=name,
         birth_date=birth_date,
@@ -46,7 +57,22 @@ async def sign_up(
     try:
         await auth.store.append(Metadata(user.id, request_id), changes)
     except Conflict:
-        raise EmailTaken from None
+        return await _signed_up_before(auth, user, password), True
+    return user, False
+
+
+async def _signed_up_before(auth: Auth, asked: User, password: str) -> User:
+    """The user that the same request signed up, as of then; the password is compared by its hash, the rest as it is.
+
+    Raises: EmailTaken where it was another's; IdempotencyKeyReused where it asked for something else.
+    """
+    user = replay(User, (await auth.store.load_events(asked.id, asked.id))[:1])
+    if user is None:
+        raise EmailTaken
+    shown = ("email", "name", "birth_date", "phone_number")
+    same = all(getattr(user, name) == getattr(asked, name) for name in shown)
+    if not same or not await auth.passwords.verify(user.password_hash, password):
+        raise IdempotencyKeyReused
     return user
 
 

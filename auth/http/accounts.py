@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any, Final
 
 from aiohttp import web
+from marshmallow import ValidationError
 
 from auth import schemas
 from auth.commands import accounts as commands
@@ -13,6 +14,7 @@ from auth.errors import UserChanged
 from auth.http.requests import AUTH, CATCH_UP, LANGUAGE, RESOURCES, TODAY, answer, body_of, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.user import User, age_on
+from eventstore.operations import KEY_HEADER
 
 _CHANGE_PASSWORD: Final = schemas.ChangePassword()
 
@@ -30,8 +32,15 @@ def routes() -> list[web.RouteDef]:
 async def sign_up(request: web.Request) -> web.Response:
     today, language = request.app[TODAY](request), request.app[LANGUAGE](request)
     body = await body_of(request, schemas.SignUp(today))
-    user = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], language, **body)
-    return answer(_user_view(user, today), status=201)
+    try:
+        user_id = commands.user_id_for(request.app[AUTH], request.headers.get(KEY_HEADER), body["email"])
+    except ValueError as error:
+        raise ValidationError(str(error), KEY_HEADER) from None
+    user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, language, **body)
+    response = answer(_user_view(user, today), status=201)
+    if replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 async def show_me(request: web.Request) -> web.Response:

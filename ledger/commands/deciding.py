@@ -7,6 +7,7 @@ A retry of an operation (one Idempotency-Key) finds what it did before: what it 
 operation, and its events name it. It is then answered from the events up to there, as it was the first time.
 """
 
+import asyncio
 import hmac
 import os
 from collections.abc import Awaitable, Callable
@@ -21,7 +22,7 @@ from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
 from eventstore.ids import id_of
-from eventstore.store import AnyAggregate, Change, EventStore, Guard, replay
+from eventstore.store import AnyAggregate, Appended, Change, EventStore, Guard, replay
 from ledger.book import MEMBERS, WRITERS, Book
 from ledger.entry import Entry
 from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField, LedgerError, TooBusy
@@ -29,6 +30,8 @@ from ledger.money import parse_amount
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
+FILES_MAX: Final = 2
+"""Worked on at the same time: each takes a connection, and the files that wait are on disk."""
 
 Decided = TypeVar("Decided")
 
@@ -56,6 +59,7 @@ class Ledger:
         self.find_email = find_email
         self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
         self.share_key = hmac.digest(secret, b"share codes", "sha256")
+        self.files = asyncio.Semaphore(FILES_MAX)
         self._secret = secret
 
     def id_for(self, metadata: Metadata, what: str = "") -> UUID:
@@ -89,10 +93,25 @@ class Placed:
 
 @dataclass(frozen=True)
 class Settled:
-    """A book after a command; for a retry as it was then, at that position of its journal."""
+    """A book after a command; an operation is shown, at every attempt, as it left the book at `position`.
+
+    None: as the book is now.
+    """
 
     book: Book
-    replayed_at: int | None = None
+    position: int | None = None
+    replayed: bool = False
+
+
+BookCheck = Callable[[Book], Awaitable[None]]
+"""A precondition of the caller (If-Match) on the stored book; raises to refuse.
+
+It reads after the book was loaded, so nothing older; where it reads something newer, the append conflicts.
+"""
+
+
+async def unconditional(_book: Book) -> None:
+    """No precondition."""
 
 
 async def decide_on_book(
@@ -130,6 +149,7 @@ async def change_book(
     book_id: UUID,
     roles: frozenset[str],
     change: Callable[[Book], None],
+    check: BookCheck = unconditional,
 ) -> Settled:
     """Change the stored book; the cached one serves others meanwhile and is never changed in place."""
     for _ in range(ATTEMPTS_MAX):
@@ -137,18 +157,24 @@ async def change_book(
         done_at = position_of(book, metadata)
         if done_at is not None:
             book.require_role(metadata.actor, MEMBERS)
-            return Settled(await load_book(ledger, book_id, done_at), done_at)
+            return Settled(await load_book(ledger, book_id, done_at), done_at, replayed=True)
         book.require_role(metadata.actor, roles)
+        await check(book)
         change(book)
         if not book.unrecorded_events():
             return Settled(book)
         try:
-            await ledger.store.append(metadata, [Change(book_id, book)])
+            appended = await ledger.store.append(metadata, [Change(book_id, book)])
         except Conflict:
             continue
         ledger.books[book_id] = book
-        return Settled(book)
+        return settled(metadata, book, appended)
     raise TooBusy
+
+
+def settled(metadata: Metadata, book: Book, appended: Appended) -> Settled:
+    """The book as a first attempt leaves it."""
+    return Settled(book, appended.position if metadata.operation else None)
 
 
 def position_of(aggregate: Aggregate, metadata: Metadata) -> int | None:
@@ -178,6 +204,14 @@ async def made_before(
     if made is None or position_of(made, metadata) is None:
         raise IdempotencyKeyReused
     return made
+
+
+async def placed_before(ledger: Ledger, metadata: Metadata, book: Book, entry_id: UUID | None) -> Placed | None:
+    """The entry that the same operation made, with its book, as they were then."""
+    entry = await made_before(ledger, metadata, book, Entry, entry_id)
+    if entry is None:
+        return None
+    return Placed(await load_book(ledger, book.id, position_of(entry, metadata)), entry, replayed=True)
 
 
 async def load_book(ledger: Ledger, book_id: UUID, position_max: int | None = None) -> Book:

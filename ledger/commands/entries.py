@@ -17,13 +17,13 @@ from ledger.commands.deciding import (
     decide_on_book,
     guard_on,
     load_book,
-    made_before,
     minor_units,
+    placed_before,
     position_of,
     require_writer,
     usable_category,
 )
-from ledger.entry import Content, Entry, Posting
+from ledger.entry import Entry, Posting
 from ledger.errors import EntryNotFound, IdempotencyKeyReused, InvalidField
 
 EntryCheck = Callable[[Placed], None]
@@ -66,7 +66,7 @@ async def record_entry(
         return Placed(book, entry)
 
     async def find_earlier(book: Book) -> Placed | None:
-        return await _made_before(ledger, metadata, book, entry_id)
+        return await placed_before(ledger, metadata, book, entry_id)
 
     return await decide_on_book(ledger, book_id, decide, find_earlier)
 
@@ -106,7 +106,7 @@ async def revert_entry(ledger: Ledger, target: Target, version: int) -> Placed:
     then = replay(Entry, events[:version])
 
     def change(_book: Book, entry: Entry) -> Entry:
-        if then is None or not 1 <= version <= entry.version:
+        if then is None or not 1 <= version <= len(events):
             raise InvalidField("version", f"This entry has the versions 1 to {entry.version}.")
         entry.revert(version, then.content)
         return entry
@@ -141,39 +141,28 @@ async def _change_entry(ledger: Ledger, target: Target, change: EntryChange) -> 
             return await _as_of(ledger, book.id, entry.id, done_at)
         require_writer(book, metadata)
         target.check(Placed(book, entry))
-        was = entry.content
+        day = entry.posting.occurred_on
         changed = change(book, entry)
         if not changed.unrecorded_events():
             await _require_current(ledger, book)
             return Placed(book, changed)
-        days = [was.posting.occurred_on] if changed is entry else []
-        book.require_open(changed.posting.occurred_on, *days)
-        await _append(ledger, metadata, book, was, changed)
+        book.require_open(changed.posting.occurred_on, *([day] if changed is entry else []))
+        await _append(ledger, metadata, book, changed)
         return Placed(book, changed)
 
     async def find_earlier(book: Book) -> Placed | None:
-        return await _made_before(ledger, metadata, book, metadata.operation)
+        return await placed_before(ledger, metadata, book, metadata.operation)
 
     return await decide_on_book(ledger, target.book_id, decide, find_earlier)
 
 
-async def _append(ledger: Ledger, metadata: Metadata, book: Book, was: Content, changed: Entry) -> None:
-    changes, guards = [Change(book.id, changed)], [guard_on(book)]
+async def _append(ledger: Ledger, metadata: Metadata, book: Book, changed: Entry) -> None:
+    sides = [(book, changed)]
     if changed.transfer is not None:
-        other_book, other = await transfers.mirrored(ledger, metadata, book, was, changed, changed.transfer)
-        if other.unrecorded_events():
-            changes.append(Change(other_book.id, other))
-            guards.append(guard_on(other_book))
-    await ledger.store.append(metadata, changes, guards)
-
-
-async def _made_before(ledger: Ledger, metadata: Metadata, book: Book, entry_id: UUID | None) -> Placed | None:
-    """The entry that the same operation made, with its book, as they were then."""
-    entry = await made_before(ledger, metadata, book, Entry, entry_id)
-    if entry is None:
-        return None
-    position = position_of(entry, metadata)
-    return Placed(await load_book(ledger, book.id, position), entry, replayed=True)
+        other_side = await transfers.mirrored(ledger, metadata, book, changed, changed.transfer)
+        sides += [other_side] if other_side else []
+    changes = [Change(of_book.id, entry) for of_book, entry in sides]
+    await ledger.store.append(metadata, changes, [guard_on(of_book) for of_book, _ in sides])
 
 
 async def _as_of(ledger: Ledger, book_id: UUID, entry_id: UUID, position: int) -> Placed:

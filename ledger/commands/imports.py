@@ -182,7 +182,6 @@ async def _free_ids(
     asked = [*filter(None, ids), *known_as]
     found: dict[UUID, RecordedEvent | None] = {}
     generation = 0
-    generation = 0
     while asked:
         generation += 1
         found |= await ledger.store.find_last(book_id, asked, [Entry.Deleted])

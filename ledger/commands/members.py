@@ -9,6 +9,7 @@ from eventstore.tokens import StreamToken
 from ledger.book import MEMBERS, OWNERS, Book
 from ledger.commands.deciding import (
     ATTEMPTS_MAX,
+    BookCheck,
     Ledger,
     Settled,
     change_book,
@@ -17,6 +18,7 @@ from ledger.commands.deciding import (
     load_book,
     made_before,
     position_of,
+    unconditional,
 )
 from ledger.errors import InvitationNotFound, TooBusy
 from ledger.invitation import LIFETIME, Invitation
@@ -59,7 +61,7 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         book = await load_book(ledger, token.journal_id)
         done_at = position_of(invitation, metadata)
         if done_at is not None and invitation.accepted_by == metadata.actor:
-            return Settled(book, done_at), invitation.role
+            return Settled(book, done_at, replayed=True), invitation.role
         invitation.accept(metadata.actor, email, token, ledger.clock())
         book.join(metadata.actor, invitation.role, invitation.id)
         try:
@@ -72,25 +74,15 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
 
 
 async def change_role(
-    ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, role: str, version: int | None = None
+    ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, role: str, check: BookCheck = unconditional
 ) -> Settled:
     """Give a member another role; `owner` hands the book over."""
-
-    def change(book: Book) -> None:
-        book.require_version(version)
-        book.change_role(user_id, role)
-
-    return await change_book(ledger, metadata, book_id, OWNERS, change)
+    return await change_book(ledger, metadata, book_id, OWNERS, lambda book: book.change_role(user_id, role), check)
 
 
 async def remove_member(
-    ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, version: int | None = None
+    ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, check: BookCheck = unconditional
 ) -> Settled:
     """Take somebody out of the book, or leave it."""
     roles = MEMBERS if user_id == metadata.actor else OWNERS
-
-    def change(book: Book) -> None:
-        book.require_version(version)
-        book.remove_member(user_id)
-
-    return await change_book(ledger, metadata, book_id, roles, change)
+    return await change_book(ledger, metadata, book_id, roles, lambda book: book.remove_member(user_id), check)

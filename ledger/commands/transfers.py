@@ -5,7 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from eventstore.codec import Metadata
-from eventstore.store import Change, replay
+from eventstore.store import Change
 from ledger.book import Book
 from ledger.commands.deciding import (
     Ledger,
@@ -13,13 +13,14 @@ from ledger.commands.deciding import (
     decide_on_book,
     guard_on,
     load_book,
-    made_before,
     minor_units,
+    placed_before,
     position_of,
     require_writer,
 )
 from ledger.entry import TRANSFER_IN, TRANSFER_OUT, Content, Entry, Posting, Transfer
-from ledger.errors import BookNotFound, EntryNotFound, IdempotencyKeyReused, InvalidField, NotPermitted
+from ledger.errors import BookNotFound, EntryNotFound, InvalidField, NotPermitted
+from ledger.operation import Operation
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ async def transfer(
     """Move money from one book to another: one entry in each, both or neither."""
     if from_book == to_book:
         raise InvalidField("to_book", "A transfer goes to another book.")
-    ids = (ledger.id_for(metadata), ledger.id_for(metadata, "target"), ledger.id_for(metadata, "transfer"))
+    ids = (ledger.id_for(metadata, "source"), ledger.id_for(metadata, "target"), ledger.id_for(metadata, "transfer"))
 
     async def decide(source: Book) -> Transferred:
         require_writer(source, metadata)
@@ -61,6 +62,8 @@ async def transfer(
             book.require_open(occurred_on)
         sides = _both_sides(source, target, amounts, occurred_on, memo, ids)
         changes = [Change(placed.book.id, placed.entry) for placed in (sides.source, sides.target)]
+        if metadata.operation is not None:
+            changes.append(Change(metadata.operation, Operation(id=metadata.operation)))
         await ledger.store.append(metadata, changes, [guard_on(source), guard_on(target)])
         return sides
 
@@ -107,19 +110,18 @@ def _both_amounts(source: Book, target: Book, amounts: Amounts) -> tuple[int, in
 async def _made_before(
     ledger: Ledger, metadata: Metadata, source: Book, to_book: UUID, ids: tuple[UUID, UUID, UUID]
 ) -> Transferred | None:
-    out_id, in_id, transfer_id = ids
-    leaving = await made_before(ledger, metadata, source, Entry, out_id)
-    if leaving is None:
+    """Both sides as the same operation made them. Raises: IdempotencyKeyReused, also where it was in other books."""
+    if metadata.operation is None:
         return None
-    target = await load_book(ledger, to_book)
-    arriving = await made_before(ledger, metadata, target, Entry, in_id)
-    if arriving is None:
-        raise IdempotencyKeyReused
+    claimed = await ledger.store.load(metadata.operation, Operation, metadata.operation)
+    if claimed is None or position_of(claimed, metadata) is None:
+        return None
+    out_id, in_id, transfer_id = ids
     sides = [
-        Placed(await load_book(ledger, book.id, position_of(entry, metadata)), entry, replayed=True)
-        for book, entry in ((source, leaving), (target, arriving))
+        await placed_before(ledger, metadata, book, entry_id)
+        for book, entry_id in ((source, out_id), (await load_book(ledger, to_book), in_id))
     ]
-    return Transferred(transfer_id, *sides)
+    return Transferred(transfer_id, *(side for side in sides if side))
 
 
 def renewed(ledger: Ledger, metadata: Metadata, original: Transfer) -> Transfer:
@@ -128,37 +130,40 @@ def renewed(ledger: Ledger, metadata: Metadata, original: Transfer) -> Transfer:
 
 
 async def mirrored(
-    ledger: Ledger, metadata: Metadata, book: Book, was: Content, changed: Entry, transfer: Transfer
-) -> tuple[Book, Entry]:
-    """Bring about on the other side what has just been done on this one. Returns: the other book and entry.
+    ledger: Ledger, metadata: Metadata, book: Book, changed: Entry, transfer: Transfer
+) -> tuple[Book, Entry] | None:
+    """Bring about on the other side what has just been done on this one.
 
+    Returns: the other book and entry; None where nothing is to be done there.
     Raises: NotPermitted where the actor may not write in the other book.
     """
-    other_book = await _load_other_book(ledger, metadata, transfer.book_id)
+    other_book = await load_book(ledger, transfer.book_id)
     if changed.version == len(changed.unrecorded_events()):
-        return other_book, await _copied(ledger, other_book, book.id, changed, transfer)
-    other = await _load_side(ledger, other_book.id, transfer.entry_id)
-    content = await _other_content(ledger, book, was, changed, other_book, other)
-    if content != other.content:
-        other_book.require_open(other.posting.occurred_on, content.posting.occurred_on)
-        _become(other, content)
+        other = await _copied(ledger, other_book, book.id, changed, transfer)
+        days = [other.posting.occurred_on]
+    else:
+        other = await _load_side(ledger, other_book.id, transfer.entry_id)
+        days = [other.posting.occurred_on, changed.posting.occurred_on]
+        _follow(other, changed, same_currency=book.currency == other_book.currency)
+    if not other.unrecorded_events():
+        return None
+    _require_writer_too(other_book, metadata)
+    other_book.require_open(*days)
     return other_book, other
 
 
-async def _load_other_book(ledger: Ledger, metadata: Metadata, book_id: UUID) -> Book:
-    book = await load_book(ledger, book_id)
+def _require_writer_too(other_book: Book, metadata: Metadata) -> None:
+    """Raises: NotPermitted, BookDeleted."""
     try:
-        require_writer(book, metadata)
+        require_writer(other_book, metadata)
     except BookNotFound:  # the entry here is the actor's to see, so the other book is no secret
         raise NotPermitted from None
-    return book
 
 
 async def _copied(ledger: Ledger, other_book: Book, book_id: UUID, copy: Entry, transfer: Transfer) -> Entry:
     """The other side of a copy; what is not the same on both sides follows the original's."""
     original = await _load_side(ledger, book_id, copy.copied_from)
     model = await _load_side(ledger, other_book.id, original.transfer.entry_id if original.transfer else None)
-    other_book.require_open(copy.posting.occurred_on)
     return Entry(
         id=transfer.entry_id,
         adds=replace(model.posting, occurred_on=copy.posting.occurred_on),
@@ -176,37 +181,18 @@ async def _load_side(ledger: Ledger, book_id: UUID, entry_id: UUID | None) -> En
     return entry
 
 
-async def _other_content(
-    ledger: Ledger, book: Book, was: Content, changed: Entry, other_book: Book, other: Entry
-) -> Content:
-    """Day, memo and deletion are the same on both sides, the amount is within one currency."""
-    now, event = changed.content, changed.unrecorded_events()[-1]
-    amount_minor = other.posting.amount_minor
-    if book.currency == other_book.currency:
-        amount_minor = now.posting.amount_minor
-    elif isinstance(event, Entry.Reverted):
-        amount_minor = await _amount_then(ledger, book.id, event, other_book.id, other)
-    memo = now.memo if now.memo != was.memo else other.memo
+def _follow(other: Entry, changed: Entry, *, same_currency: bool) -> None:
+    """Day, memo and deletion are the same on both sides, and so is the amount within one currency; the rest stays.
+
+    Told by the events that would have brought it about there.
+    """
+    now = changed.content
+    amount_minor = now.posting.amount_minor if same_currency else other.posting.amount_minor
     posting = replace(other.posting, amount_minor=amount_minor, occurred_on=now.posting.occurred_on)
-    return Content(posting, memo, other.tags, now.deleted)
-
-
-async def _amount_then(ledger: Ledger, book_id: UUID, event: Entry.Reverted, other_book_id: UUID, other: Entry) -> int:
-    """What the other side amounted to when this one was at the version that it went back to."""
-    here = await ledger.store.load_events(book_id, event.originator_id)
-    until = here[event.to_version - 1].recorded_at  # what is changed on both sides is recorded at one time
-    events = await ledger.store.load_events(other_book_id, other.id)
-    then = replay(Entry, (earlier for earlier in events if earlier.recorded_at <= until))
-    return (then or other).posting.amount_minor
-
-
-def _become(entry: Entry, content: Content) -> None:
-    """Change an entry by the event that says best what happened."""
-    if content.deleted and not entry.deleted and content == replace(entry.content, deleted=True):
-        entry.delete()
-    elif entry.deleted and not content.deleted and content == replace(entry.content, deleted=False):
-        entry.restore()
-    elif not (content.deleted or entry.deleted):
-        entry.amend(content.posting, content.memo, content.tags)
-    else:
-        entry.revert(entry.version, content)
+    if other.content == Content(posting, now.memo, other.tags, now.deleted):
+        return
+    if other.deleted:
+        other.restore()
+    other.amend(posting, now.memo, other.tags)
+    if now.deleted:
+        other.delete()

@@ -10,14 +10,12 @@ from ledger import schemas
 from ledger.answers import answer, require_match
 from ledger.book import Book, Category
 from ledger.commands import books as commands
-from ledger.commands.books import CategoryCheck
-from ledger.commands.deciding import Ledger, Settled
+from ledger.commands.deciding import BookCheck, Ledger, Settled
 from ledger.errors import BookChanged, CategoryChanged, CategoryNotFound
 from ledger.http.requests import (
     LEDGER,
     METADATA,
     READS,
-    View,
     body_of,
     book_id,
     id_in_path,
@@ -60,19 +58,19 @@ async def open_book(request: web.Request) -> web.Response:
 
 async def amend_book(request: web.Request) -> web.Response:
     body = await body_of(request, _AMEND_BOOK)
-    settled = await commands.amend_book(*_target(request), **body, version=await expected_version(request))
+    settled = await commands.amend_book(*_target(request), **body, check=_if_match(request))
     return await _answer_book(request, settled)
 
 
 async def delete_book(request: web.Request) -> web.Response:
-    await commands.delete_book(*_target(request), await expected_version(request))
+    await commands.delete_book(*_target(request), _if_match(request))
     return web.Response(status=204)
 
 
 async def restore_book(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
     target = await _operation_target(request)
-    return await _answer_book(request, await commands.restore_book(*target, await expected_version(request)))
+    return await _answer_book(request, await commands.restore_book(*target, _if_match(request)))
 
 
 async def add_category(request: web.Request) -> web.Response:
@@ -84,49 +82,34 @@ async def add_category(request: web.Request) -> web.Response:
 
 async def rename_category(request: web.Request) -> web.Response:
     body = await body_of(request, _RENAME_CATEGORY)
-    target, check = (*_target(request), _category_id(request)), _if_match(request)
+    target, check = (*_target(request), _category_id(request)), _category_if_match(request)
     return answer(request, view_of_category(await commands.rename_category(*target, **body, check=check)))
 
 
 async def delete_category(request: web.Request) -> web.Response:
-    await commands.delete_category(*_target(request), _category_id(request), _if_match(request))
+    await commands.delete_category(*_target(request), _category_id(request), _category_if_match(request))
     return web.Response(status=204)
 
 
 async def restore_category(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
     target = (*await _operation_target(request), _category_id(request))
-    return _answer_category(request, *await commands.restore_category(*target, _if_match(request)))
+    return _answer_category(request, *await commands.restore_category(*target, _category_if_match(request)))
 
 
 async def close_period(request: web.Request) -> web.Response:
     body, target = await body_of(request, _CLOSE_PERIOD), await _operation_target(request)
-    settled = await commands.close_period(*target, **body, version=await expected_version(request))
-    book, replayed = settled.book, settled.replayed_at is not None
+    settled = await commands.close_period(*target, **body, check=_if_match(request))
+    book = settled.book
     closing = {"through": book.closings[-1], "closed_at": book.modified_on, "closed_by": request[METADATA].actor}
-    return answer(request, closing, status=201, replayed=replayed)
+    return answer(request, closing, status=201, replayed=settled.replayed)
 
 
 async def reopen_period(request: web.Request) -> web.Response:
     body = await body_of(request, _REOPEN_PERIOD)
-    settled = await commands.reopen_period(*_target(request), **body, version=await expected_version(request))
+    settled = await commands.reopen_period(*_target(request), **body, check=_if_match(request))
     closings = await request.app[READS].closings(request[METADATA].actor, settled.book.id)
     return answer(request, closings["items"][-1] if closings["items"] else {"through": None})
-
-
-async def expected_version(request: web.Request) -> int | None:
-    """The version of the book that If-Match names by its ETag; None: any will do.
-
-    The ETag also covers sums, which move with every entry: they are compared here, once, while the version is
-    compared again with the append. An entry recorded in between changes nothing that this request would overwrite.
-    Raises: BookNotFound, BookChanged.
-    """
-    if request.if_match is None or any(tag.value == "*" for tag in request.if_match):
-        return None
-    view = await read_book(request, book_id(request))
-    version: int = view["version"]
-    require_match(request, view, BookChanged, version)
-    return version
 
 
 def _target(request: web.Request) -> tuple[Ledger, Metadata, UUID]:
@@ -141,9 +124,21 @@ def _category_id(request: web.Request) -> UUID:
     return id_in_path(request, "category", CategoryNotFound)
 
 
-def _if_match(request: web.Request) -> CategoryCheck:
-    def check(book: Book, category: Category) -> None:
-        require_match(request, view_of_category(category), CategoryChanged, book.version)
+def _if_match(request: web.Request) -> BookCheck:
+    """The ETag also covers sums: an entry recorded after they were read changes nothing that is overwritten here."""
+
+    async def check(book: Book) -> None:
+        if request.if_match is not None:
+            require_match(request, await read_book(request, book.id), BookChanged, book.version)
+
+    return check
+
+
+def _category_if_match(request: web.Request) -> BookCheck:
+    category_id = _category_id(request)
+
+    async def check(book: Book) -> None:
+        require_match(request, view_of_category(book.category(category_id)), CategoryChanged, book.version)
 
     return check
 
@@ -151,12 +146,15 @@ def _if_match(request: web.Request) -> CategoryCheck:
 def _answer_category(
     request: web.Request, category: Category, settled: Settled, *, status: int = 200, location: str | None = None
 ) -> web.Response:
-    replayed = settled.replayed_at is not None
-    return answer(request, view_of_category(category), status=status, location=location, replayed=replayed)
+    view = view_of_category(category)
+    return answer(request, view, status=status, location=location, replayed=settled.replayed)
 
 
 async def _answer_book(
     request: web.Request, settled: Settled, *, status: int = 200, location: str | None = None
 ) -> web.Response:
-    view: View = await read_book(request, settled.book.id, settled.replayed_at)
-    return answer(request, view, status=status, location=location, replayed=settled.replayed_at is not None)
+    actor, position = request[METADATA].actor, settled.position
+    view = await read_book(request, settled.book.id, position)
+    if position is not None and actor is not None:
+        view["role"] = settled.book.members[actor]  # that of then, whatever it is by now
+    return answer(request, view, status=status, location=location, replayed=settled.replayed)

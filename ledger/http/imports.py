@@ -41,8 +41,9 @@ async def import_entries(request: web.Request) -> web.Response:
     currency = await commands.currency_of(ledger, request[METADATA], book)
     with SpooledTemporaryFile(MEMORY_BYTES_MAX) as file, spooled(Row) as rows:
         metadata = keyed(request, await _receive(request, file))
-        await _read(file, form, currency, rows)
-        made = await commands.import_rows(ledger, metadata, book, rows, form.format, dry_run=dry_run)
+        async with ledger.files:
+            await _read(file, form, currency, rows)
+            made = await commands.import_rows(ledger, metadata, book, rows, form.format, dry_run=dry_run)
     view = {"batch_id": made.batch_id, "created": made.created, "duplicates": made.duplicates}
     return answer(request, view, status=201 if made.batch_id else 200, replayed=made.replayed)
 
@@ -50,7 +51,9 @@ async def import_entries(request: web.Request) -> web.Response:
 async def revert_batch(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
     metadata, batch = await operation_of(request), id_in_path(request, "batch", BatchNotFound)
-    made = await commands.revert_batch(request.app[LEDGER], metadata, book_id(request), batch)
+    ledger = request.app[LEDGER]
+    async with ledger.files:
+        made = await commands.revert_batch(ledger, metadata, book_id(request), batch)
     return answer(request, {"batch_id": made.batch_id, "deleted": made.deleted}, replayed=made.replayed)
 
 

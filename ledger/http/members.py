@@ -7,7 +7,9 @@ from aiohttp import web
 
 from ledger import schemas
 from ledger.answers import answer, require_match
+from ledger.book import Book
 from ledger.commands import members as commands
+from ledger.commands.deciding import BookCheck
 from ledger.errors import MemberChanged, MemberNotFound
 from ledger.http.requests import (
     LEDGER,
@@ -48,20 +50,21 @@ async def accept_invitation(request: web.Request) -> web.Response:
     metadata, token = await operation_of(request), request.match_info["token"]
     settled, role = await commands.accept_invitation(request.app[LEDGER], metadata, token)
     await read_book(request, settled.book.id)  # the lists of the new member's books must know of it
-    view = {"book_id": settled.book.id, "role": role}
-    return answer(request, view, replayed=settled.replayed_at is not None)
+    return answer(request, {"book_id": settled.book.id, "role": role}, replayed=settled.replayed)
 
 
 async def change_role(request: web.Request) -> web.Response:
     body = await body_of(request, _CHANGE_ROLE)
-    book, user, version = book_id(request), _user_id(request), await _expected_version(request)
-    await commands.change_role(request.app[LEDGER], request[METADATA], book, user, **body, version=version)
+    book, user = book_id(request), _user_id(request)
+    await commands.change_role(
+        request.app[LEDGER], request[METADATA], book, user, **body, check=_if_match(request, user)
+    )
     return answer(request, await _read_member(request, book, user))
 
 
 async def remove_member(request: web.Request) -> web.Response:
-    book, user, version = book_id(request), _user_id(request), await _expected_version(request)
-    await commands.remove_member(request.app[LEDGER], request[METADATA], book, user, version)
+    book, user = book_id(request), _user_id(request)
+    await commands.remove_member(request.app[LEDGER], request[METADATA], book, user, _if_match(request, user))
     return web.Response(status=204)
 
 
@@ -78,14 +81,9 @@ async def _read_member(request: web.Request, book: UUID, user: UUID) -> View:
     return found
 
 
-async def _expected_version(request: web.Request) -> int | None:
-    """The version of a book in which the member is as If-Match says; None: any will do.
+def _if_match(request: web.Request, user: UUID) -> BookCheck:
+    async def check(book: Book) -> None:
+        if request.if_match is not None:
+            require_match(request, await _read_member(request, book.id, user), MemberChanged, book.version)
 
-    Raises: BookNotFound, MemberNotFound, MemberChanged.
-    """
-    if request.if_match is None or any(tag.value == "*" for tag in request.if_match):
-        return None
-    book = book_id(request)
-    version: int = (await read_book(request, book))["version"]
-    require_match(request, await _read_member(request, book, _user_id(request)), MemberChanged, version)
-    return version
+    return check

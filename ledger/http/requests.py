@@ -1,7 +1,6 @@
 """What every route of the ledger takes from a request."""
 
 import hmac
-import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -14,7 +13,7 @@ from aiohttp import web
 from marshmallow import Schema, ValidationError
 
 from eventstore.codec import Metadata, canonical
-from eventstore.ids import id_of
+from eventstore.operations import KEY_HEADER, operation_id
 from ledger.commands.deciding import Ledger
 from ledger.errors import BookNotFound, LedgerError
 from ledger.starter import LANGUAGES
@@ -48,8 +47,6 @@ class Reads:
 
 READS: Final = web.AppKey("reads", Reads)
 
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-
 
 def book_id(request: web.Request) -> UUID:
     """The book in the path. Raises: BookNotFound."""
@@ -75,30 +72,29 @@ async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:
 
 
 async def operation_of(request: web.Request) -> Metadata:
-    """Who asks, and for which operation: the same Idempotency-Key of the same user names the same one.
+    """Who asks, and for which operation: one Idempotency-Key of one user at one address names one.
 
     Raises: ValidationError, JSONDecodeError.
     """
-    if "Idempotency-Key" not in request.headers:
+    if KEY_HEADER not in request.headers:
         return request[METADATA]
     content = await request.read()
-    return keyed(request, canonical(orjson.loads(content)) if content else b"")
+    return keyed(request, canonical(orjson.loads(content) if content else {}))
 
 
 def keyed(request: web.Request, content: bytes) -> Metadata:
     """As operation_of, for a request with this content. Raises: ValidationError."""
-    metadata, key = request[METADATA], request.headers.get("Idempotency-Key")
+    metadata, key = request[METADATA], request.headers.get(KEY_HEADER)
     if key is None or metadata.actor is None:
         return metadata
-    if _KEY.fullmatch(key) is None:
-        raise ValidationError("A key is 1 to 255 visible ASCII characters.", "Idempotency-Key")
-    name = metadata.actor.bytes + key.encode()
     secret = request.app[OPERATION_SECRET]
-    asked = b"\n".join([name, request.method.encode(), request.path_qs.encode(), content])
-    fingerprint = hmac.digest(secret, b"request " + asked, "sha256")[:16].hex()
-    return replace(
-        metadata, operation=id_of(hmac.digest(secret, b"operation " + name, "sha256")), fingerprint=fingerprint
-    )
+    try:
+        operation = operation_id(secret, key, str(metadata.actor), request.method, request.path)
+    except ValueError as error:
+        raise ValidationError(str(error), KEY_HEADER) from None
+    # Keyed: what is hashed may be short personal text, and the fingerprint outlives its erasure.
+    asked = b"\n".join([b"request", operation.bytes, request.query_string.encode(), content])
+    return replace(metadata, operation=operation, fingerprint=hmac.digest(secret, asked, "sha256")[:16].hex())
 
 
 def today(request: web.Request) -> date:

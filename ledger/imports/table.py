@@ -72,7 +72,7 @@ def read_table(file: IO[bytes], form: Form, currency: str) -> Iterator[Row | Lin
 
     Yields: an entry or what is wrong, and None where there was neither, so that the caller gets a turn.
     """
-    encoding = form.encoding or UNICODE
+    encoding = UNICODE if form.encoding in {None, "utf-8"} else form.encoding
     if form.encoding is None:
         for guess in _guess_encoding(file):
             yield None
@@ -192,7 +192,7 @@ class _Line:
     def read(self, line: int, cells: tuple[str, ...]) -> Row:
         """Raises: InvalidField."""
         one, other, day, category, memo, tags, currency, known_as = cells
-        fields.require_currency(currency, self.currency)
+        fields.require_currency(currency.strip(), self.currency)
         return Row(
             line,
             *self.read_money(one, other),
@@ -207,7 +207,7 @@ class _Line:
         """Tell everything that is wrong with a line, field by field."""
         one, other, day, category, memo, tags, currency, _ = cells
         steps: list[tuple[Callable[..., object], tuple[str, ...]]] = [
-            (fields.require_currency, (currency, self.currency)),
+            (fields.require_currency, (currency.strip(), self.currency)),
             (self.read_money, (one, other)),
             (self.read_day, (day,)),
             (self.read_category, (category,)),

@@ -32,6 +32,10 @@ CREATE INDEX entries_by_day_oldest ON entries (journal_id, deleted, occurred_on,
 CREATE INDEX entries_by_amount_smallest ON entries (journal_id, deleted, amount_minor, entry_id) WHERE until IS NULL;
 CREATE INDEX entries_by_amount_largest ON entries (journal_id, deleted, amount_minor DESC, entry_id) WHERE until IS NULL;
 CREATE INDEX entries_by_record_newest ON entries (journal_id, deleted, created_at DESC, entry_id) WHERE until IS NULL;
+-- By expressions, so that the planner cannot take the indexes of amounts alone for as good.
+CREATE INDEX entries_by_category ON entries (journal_id, deleted, category_id, (+amount_minor), entry_id) WHERE until IS NULL;
+CREATE INDEX entries_by_category_largest ON entries (journal_id, deleted, category_id, (-amount_minor), entry_id)
+    WHERE until IS NULL;
 -- What is still pending (kB) every search reads as it is; what is merged costs half as much at 256 as at 64, little less beyond.
 CREATE INDEX entries_by_terms ON entries USING gin (terms) WITH (gin_pending_list_limit = 256) WHERE terms IS NOT NULL;
 

@@ -3,7 +3,7 @@
 -- is needed to filter and sort goes through it; what is shown is fetched afterwards, for the page alone.
 -- $1 user_id  $2 journal_id  $3 how many  $4 sort  $5 $6 $7 $8 after (day, amount and time, of which the sort takes its own,
 -- and entry_id, exclusive; null: from the start)  $9 deleted, each  $10 $11 days  $12 kinds  $13 category_ids  $14 folded tag
--- $15 folded part  $16 $17 amounts  $18 terms, amounts or days  $19 $20 terms of entries that match by their text: all, any
+-- $15 folded part  $16 $17 amounts  $18 terms, amounts, days or categories (for a sort by amount)  $19 $20 terms of entries that match by their text: all, any
 -- $21 terms of entries that match by the name of their category, all of them; beside one that $22, the salt, gives it
 WITH book AS MATERIALIZED (
     SELECT b.*, ARRAY(SELECT $22 # ('x' || right(id::text, 10))::bit(40)::bigint FROM unnest(b.named) AS id) AS named_terms
@@ -36,6 +36,30 @@ FROM book LEFT JOIN LATERAL (
              WHERE $18 = 'days' AND e.journal_id = $2 AND e.until IS NULL AND e.deleted = ANY ($9)
                AND e.occurred_on BETWEEN $10 AND $11
              OFFSET 0)
+            UNION ALL
+            (SELECT e.* FROM unnest($13::uuid[]) AS c (category_id) CROSS JOIN unnest($9) AS s (deleted) CROSS JOIN LATERAL (
+                SELECT e.journal_id, e.entry_id, e.version, e.deleted, e.occurred_on, e.amount_minor, e.created_at, e.kind,
+                       e.until, e.category_id, e.searched
+                FROM entries e
+                WHERE $18 = 'categories' AND $4 = 'amount' AND e.journal_id = $2 AND e.until IS NULL
+                  AND e.deleted = s.deleted AND e.category_id = c.category_id
+                  AND entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,
+                                    $10, $11, book.minor_min, book.minor_max, $12, $13, $14, $15, book.named)
+                  AND +e.amount_minor >= coalesce($6::bigint, 0) AND ($8::uuid IS NULL OR e.amount_minor <> $6 OR e.entry_id > $8)
+                ORDER BY +e.amount_minor, e.entry_id LIMIT $3
+             ) AS e OFFSET 0)
+            UNION ALL
+            (SELECT e.* FROM unnest($13::uuid[]) AS c (category_id) CROSS JOIN unnest($9) AS s (deleted) CROSS JOIN LATERAL (
+                SELECT e.journal_id, e.entry_id, e.version, e.deleted, e.occurred_on, e.amount_minor, e.created_at, e.kind,
+                       e.until, e.category_id, e.searched
+                FROM entries e
+                WHERE $18 = 'categories' AND $4 = '-amount' AND e.journal_id = $2 AND e.until IS NULL
+                  AND e.deleted = s.deleted AND e.category_id = c.category_id
+                  AND entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,
+                                    $10, $11, book.minor_min, book.minor_max, $12, $13, $14, $15, book.named)
+                  AND -e.amount_minor >= coalesce(-$6::bigint, -9223372036854775807) AND ($8::uuid IS NULL OR e.amount_minor <> $6 OR e.entry_id > $8)
+                ORDER BY -e.amount_minor, e.entry_id LIMIT $3
+             ) AS e OFFSET 0)
         ) AS e
         WHERE e.journal_id = $2 AND e.until IS NULL AND e.deleted = ANY ($9)
           AND entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,

@@ -183,9 +183,9 @@ def asked(book_id, filters, sort="-occurred_on", after=(None, None)):
     return ", ".join(map(literal, (OWNER, book_id, LIMIT, *after, *filters.arguments, WALK_MAX)))
 
 
-def sought(book_id, filters, sort):
+def sought(book_id, filters, sort, after=None):
     """The arguments of find_entries."""
-    page = Page(LIMIT - 1, sort, None)
+    page = Page(LIMIT - 1, sort, after)
     index = entries._index(book_id, filters, ORDERS[sort])
     arguments = (OWNER, book_id, LIMIT, sort, *entries.after(page), *filters.arguments, *index)
     return ", ".join(map(literal, arguments))
@@ -224,6 +224,18 @@ async def test_page_of_a_rare_filter_is_found_among_few_rows_in_any_order(servic
         plan = await plan_of(service, planner, "find_entries", sought(BOOK, filters, sort))
         assert touched(plan, "entries") <= TOUCHED_MAX, case
         assert (plan[0]["Actual Rows"] > 1) == (name != "kind"), case
+
+
+@pytest.mark.usefixtures("filled")
+async def test_page_of_a_frequent_category_by_amount_is_read_in_that_order(service):
+    frequent = await service.fetchval(
+        "SELECT category_id FROM entries WHERE journal_id = $1 GROUP BY 1 ORDER BY count(*) DESC LIMIT 1", BOOK
+    )
+    for planner, sort, after in product(PLANNERS, ("amount", "-amount"), ((None, None), (3000, an_id(5)))):
+        arguments = sought(BOOK, Filters(categories=[frequent]), sort, after)
+        plan = await plan_of(service, planner, "find_entries", arguments)
+        assert LIMIT == plan[0]["Actual Rows"], (planner, sort, after)
+        assert touched(plan, "entries") <= TOUCHED_MAX, (planner, sort, after)
 
 
 @pytest.mark.usefixtures("filled")

@@ -16,6 +16,7 @@ from eventstore.codec import canonical
 from ledger.book import Book, Category
 from ledger.entry import Entry, Posting, Transfer
 from ledger.invitation import Invitation  # noqa: F401 - its events count as imported
+from ledger.operation import Operation  # noqa: F401
 from ledger.share import ShareLink  # noqa: F401
 from projections import entries, sessions
 from projections.books import Books
@@ -29,7 +30,8 @@ SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
 
 LIST_TOPICS = """
-import auth.message, auth.session, auth.user, ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.share
+import auth.message, auth.session, auth.user
+import ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.operation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
 for cls in aggregate_classes() | event_classes():

@@ -66,3 +66,15 @@ async def test_reading_what_is_caught_up_costs_one_round_trip(settings, wire, pa
         assert 1 < await round_trips(wire, client, token, "GET", path)  # it catches up first, or learns the statement
         await round_trips(wire, client, token, "GET", path)
         assert 1 == await round_trips(wire, client, token, "GET", path)
+
+
+async def test_opening_a_link_costs_one_round_trip_to_read_and_one_to_count(settings, wire):
+    async with client_on(settings, wire) as client:
+        token = await sign_up_and_in(client)
+        book = await open_book(client, token)
+        _, entry = await ask(client, "POST", f"/books/{book}/entries", an_entry(), token)
+        _, link = await ask(client, "POST", f"/books/{book}/entries/{entry['id']}/shares", {}, token)
+        await ask(client, "GET", f"/s/{link['code']}")
+        for _ in range(3):
+            await ask(client, "GET", f"/books/{book}", None, token)  # it catches up, as the projector would
+            assert 2 == await round_trips(wire, client, "", "GET", f"/s/{link['code']}")

@@ -102,6 +102,24 @@ class Household:
         found = (await self.get(f"/books/{book['id']}/categories?limit=200")).items
         return next(item for item in found if (item["name"], item["kind"]) == (name, kind))
 
+    async def invite(self, book: Any, email: str, role: str = "editor") -> str:
+        """Invite somebody to a book. Returns: the token."""
+        return (await self.made(f"/books/{book['id']}/invitations", {"email": email, "role": role}))["token"]
+
+    async def share(self, book: Any, other: "Household", role: str = "editor") -> None:
+        """Make another a member of a book."""
+        answer = await other.post(f"/invitations/{await self.invite(book, other.email, role)}/accept")
+        assert answer.status == 200, answer.content
+
+    async def transfer(self, source: Any, target: Any, **fields: Any) -> Any:
+        """Move 5,000 on 2026-02-17 from one book to another, unless said otherwise."""
+        asked = {"from_book": source["id"], "to_book": target["id"], "amount": "5000", "occurred_on": "2026-02-17"}
+        return await self.made("/transfers", {**asked, **fields})
+
+    @property
+    async def id(self) -> str:
+        return (await self.get("/users/me")).json["id"]
+
     async def signed_up(self, email: str, **fields: Any) -> "Household":
         """Sign up and in as another."""
         await self.made("/users/signup", {"email": email, "password": PASSWORD, **fields})

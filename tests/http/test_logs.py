@@ -77,7 +77,9 @@ async def live_a_little(address, dsn):
         book = await ask("POST", "/books", 201, json={"name": SECRETS["book"]})
         entries = f"/books/{book['id']}/entries"
         entry = {"kind": "expense", "amount": 1, "memo": SECRETS["memo"], "tags": [SECRETS["tag"]]}
-        await ask("POST", entries, 201, json=entry, headers={"X-Request-Id": "req-entry"})
+        made = await ask("POST", entries, 201, json=entry, headers={"X-Request-Id": "req-entry"})
+        link = await ask("POST", f"{entries}/{made['id']}/shares", 201)
+        await ask("GET", f"/s/{link['code']}", 200)
         await ask("POST", entries, 422, json={**entry, SECRETS["search"]: 1})
         await ask("GET", entries, 200, params={"q": SECRETS["search"]})
         await ask("GET", f"/{SECRETS['search']}", 404)
@@ -86,6 +88,7 @@ async def live_a_little(address, dsn):
         await owner.close()
         await ask("GET", entries, 500, params={"q": SECRETS["search"]}, headers={"X-Request-Id": "req-500"})
         await ask("POST", "/users/signout", 204)
+    tokens |= {"code": link["code"]}
     return [*SECRETS.values(), *(value for value in tokens.values() if isinstance(value, str) and value != "Bearer")]
 
 

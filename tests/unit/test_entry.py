@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from ledger.entry import Entry
+from ledger.entry import Content, Entry
 from ledger.errors import EntryDeleted, EntryNotDeleted
 from tests.given import an_id, given
 from tests.told import DAY, SALARY, a_posting, an_entry
@@ -106,3 +106,62 @@ def test_entry_replayed_from_its_events_is_the_same():
         replayed = event.mutate(replayed)
     shown = ("id", "version", "posting", "memo", "tags", "copied_from", "deleted")
     assert {name: getattr(entry, name) for name in shown} == {name: getattr(replayed, name) for name in shown}
+
+
+# ── revert ───────────────────────────────────────────────────────────────────────────────────────────────
+
+FIRST = Content(POSTING, "lunch", ["noodles"], deleted=False)
+OTHER = a_posting(5, category_id=None)
+
+
+def amended(entry):
+    entry.amend(OTHER, "dinner", [])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "expected"),
+    [
+        ([amended], {"removes": OTHER, "adds": POSTING, "memo": "lunch", "tags": ["noodles"], "deleted": False}),
+        ([deleted], {"removes": None, "adds": POSTING, "memo": None, "tags": None, "deleted": False}),
+        ([amended, deleted], {"removes": None, "adds": POSTING, "memo": "lunch", "tags": ["noodles"]}),
+        (
+            [lambda entry: entry.amend(POSTING, "", ["noodles"])],
+            {"removes": None, "adds": None, "memo": "lunch", "tags": None},
+        ),
+    ],
+    ids=["amended", "deleted", "amended and deleted", "memo"],
+)
+def test_entry_reverted_is_again_what_it_was(earlier, expected):
+    story = given(an_entry(posting=POSTING), *earlier).when(lambda entry: entry.revert(1, FIRST))
+    entry = story.then((Entry.Reverted, {"to_version": 1, "posting": POSTING, **expected}))
+    assert FIRST == entry.content
+
+
+def test_entry_reverted_to_when_it_was_deleted_counts_no_more():
+    gone = Content(POSTING, "lunch", ["noodles"], deleted=True)
+    story = given(an_entry(posting=POSTING), deleted, lambda entry: entry.restore(), amended)
+    entry = story.when(lambda entry: entry.revert(2, gone)).then(
+        (Entry.Reverted, {"removes": OTHER, "adds": None, "posting": POSTING, "deleted": True})
+    )
+    assert gone == entry.content
+
+
+def test_entry_deleted_and_reverted_to_another_deleted_form_counts_nothing_and_is_restored_as_that():
+    gone = Content(POSTING, "lunch", ["noodles"], deleted=True)
+    story = given(an_entry(posting=POSTING), amended, deleted).when(lambda entry: entry.revert(2, gone))
+    entry = story.then((Entry.Reverted, {"removes": None, "adds": None, "posting": POSTING, "deleted": True}))
+    given(entry).when(lambda entry: entry.restore()).then((Entry.Restored, {"adds": POSTING}))
+
+
+def test_entry_reverted_to_what_it_is_records_nothing():
+    given(an_entry(posting=POSTING)).when(lambda entry: entry.revert(1, FIRST)).then()
+
+
+def test_entry_reverted_and_replayed_is_the_same():
+    entry = an_entry(posting=POSTING)
+    amended(entry)
+    entry.revert(1, FIRST)
+    replayed = None
+    for event in entry.unrecorded_events():
+        replayed = event.mutate(replayed)
+    assert FIRST == entry.content == replayed.content

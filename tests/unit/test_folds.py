@@ -6,12 +6,28 @@ import pytest
 
 from auth.session import SIGNED_OUT, RefreshToken, Session
 from ledger.book import Book, Category
-from projections import entries, sessions
-from projections.books import Books, MemberRow
+from ledger.entry import Transfer
+from projections import entries, sessions, totals
+from projections.books import Books, ClosingRow, MemberRow
 from projections.entries import EntryRow
 from projections.sessions import SessionRow
+from projections.totals import Sums
 from tests.given import an_id
-from tests.told import BOOK, DAY, EDITOR, ENTRY, FOOD, OWNER, SALARY, START, Journal, a_book, a_posting, an_entry
+from tests.told import (
+    BOOK,
+    DAY,
+    EDITOR,
+    ENTRY,
+    FOOD,
+    OWNER,
+    SALARY,
+    START,
+    VIEWER,
+    Journal,
+    a_book,
+    a_posting,
+    an_entry,
+)
 
 SECOND = timedelta(seconds=1)
 SESSION = an_id(50)
@@ -124,6 +140,124 @@ def test_book_erased_is_folded_without_its_texts():
         vars(event).update(name=None, description=None)
     rows = books_of(journal)
     assert (None, None) == (rows.books[BOOK].name, rows.books[BOOK].description)
+
+
+def joined(book):
+    book.join(EDITOR, "editor", an_id(60))
+    book.join(VIEWER, "viewer", an_id(61))
+
+
+def test_members_are_those_of_the_book_since_they_joined():
+    journal, book = Journal(), a_book()
+    joined(book)
+    journal.record(book)
+    assert {OWNER: START + SECOND, EDITOR: START + 2 * SECOND, VIEWER: START + 3 * SECOND} == {
+        row.user_id: row.joined_at for row in books_of(journal).members.values()
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        joined,
+        lambda book: book.change_role(VIEWER, "auditor"),
+        lambda book: book.change_role(VIEWER, "owner"),
+        lambda book: book.remove_member(EDITOR),
+    ],
+    ids=["joined", "role", "handed over", "removed"],
+)
+def test_members_changed_are_shown_as_they_are_in_the_book(change):
+    journal, book = Journal(), a_book()
+    if change is not joined:
+        joined(book)
+    change(book)
+    journal.record(book)
+    rows = books_of(journal)
+    assert book.members == {row.user_id: row.role for row in rows.members.values()}
+    assert book.version == rows.books[BOOK].version
+
+
+def test_member_who_joins_again_joined_then():
+    journal, book = Journal(), a_book()
+    joined(book)
+    book.remove_member(EDITOR)
+    book.join(EDITOR, "viewer", an_id(62))
+    journal.record(book)
+    assert MemberRow(BOOK, EDITOR, "viewer", START + 5 * SECOND) == books_of(journal).members[BOOK, EDITOR]
+
+
+def test_closings_are_those_in_force():
+    journal, book = Journal(), a_book()
+    book.close(DAY)
+    book.close(DAY + timedelta(days=30))
+    journal.record(book, actor=EDITOR)
+    rows = books_of(journal)
+    first = ClosingRow(BOOK, DAY, START + 2 * SECOND, EDITOR)
+    second = ClosingRow(BOOK, DAY + timedelta(days=30), START + 3 * SECOND, EDITOR)
+    assert ([first, second], DAY + timedelta(days=30)) == (
+        list(rows.closings.values()),
+        rows.books[BOOK].closed_through,
+    )
+    book.reopen("late bill")
+    journal.record(book)
+    rows = books_of(journal)
+    assert ([first], DAY) == (list(rows.closings.values()), rows.books[BOOK].closed_through)
+    book.reopen("again")
+    journal.record(book)
+    rows = books_of(journal)
+    assert ([], None) == (list(rows.closings.values()), rows.books[BOOK].closed_through)
+
+
+@pytest.mark.parametrize(("kind", "transferred_minor"), [("transfer_in", 50), ("transfer_out", -50)])
+def test_transfer_counts_as_neither_income_nor_expense(kind, transferred_minor):
+    journal = Journal()
+    journal.record(a_book())
+    entry = an_entry(posting=a_posting(50, kind=kind), transfer=Transfer(an_id(70), an_id(71), an_id(72)))
+    journal.record(entry)
+    row = books_of(journal).books[BOOK]
+    assert (0, 0, transferred_minor, 1) == (
+        row.income_minor,
+        row.expense_minor,
+        row.transferred_minor,
+        row.entry_count,
+    )
+    sums = {key[1:3]: value for key, value in totals.fold(journal.events).items()}
+    assert [Sums(0, 0, transferred_minor, 0)] * 2 == list(sums.values())
+    entry.delete()
+    journal.record(entry)
+    assert (0, 0) == (books_of(journal).books[BOOK].transferred_minor, books_of(journal).books[BOOK].entry_count)
+
+
+def test_entry_reverted_counts_as_what_it_was():
+    journal, entry = Journal(), an_entry(posting=a_posting(5))
+    first = entry.content
+    journal.record(a_book())
+    entry.amend(a_posting(9, kind="income"), "dinner", [])
+    entry.delete()
+    entry.revert(1, first)
+    journal.record(entry)
+    row = books_of(journal).books[BOOK]
+    assert (0, 5, 1) == (row.income_minor, row.expense_minor, row.entry_count)
+    shown = fold_entries(journal)[0][BOOK, ENTRY]
+    assert (5, "expense", "lunch", ["noodles"], False, 4) == (
+        shown.amount_minor,
+        shown.kind,
+        shown.memo,
+        shown.tags,
+        shown.deleted,
+        shown.version,
+    )
+
+
+def test_totals_are_of_the_member_who_recorded_the_entry_whoever_changes_it():
+    journal, entry = Journal(), an_entry(posting=a_posting(5))
+    recorded = journal.record(entry, actor=EDITOR)
+    entry.amend(a_posting(7), entry.memo, entry.tags)
+    changed = journal.record(entry, actor=OWNER)
+    whole = totals.fold([*recorded, *changed])
+    assert {EDITOR: Sums(0, 7, 0, 1)} == {key[-1]: sums for key, sums in whole.items() if key[1] == "day"}
+    later = totals.fold(changed, {(BOOK, ENTRY): EDITOR})
+    assert {EDITOR: Sums(0, 2, 0, 0)} == {key[-1]: sums for key, sums in later.items() if key[1] == "day"}
 
 
 def fold_entries(journal, rows=None):

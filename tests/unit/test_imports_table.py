@@ -127,6 +127,10 @@ def test_encoding_is_the_one_given(encoding, memo):
     assert [memo] == [row.memo for row in read(text.encode(encoding), encoding=encoding)]
 
 
+def test_mark_of_utf_8_is_passed_over_where_the_encoding_was_given_too():
+    assert [ROW] == read((HEADER + LINE).encode("utf-8-sig"), encoding="utf-8")
+
+
 def test_encoding_is_found_out_late_in_a_file_too():
     text = HEADER + "expense,1,2026-03-05,,,\n" * 5_000 + LINE
     assert "식비" == read(text.encode("cp949"))[-1].category
@@ -200,6 +204,7 @@ def test_field_that_is_not_valid_is_refused_by_line_and_name(line, field):
 
 def test_amount_in_another_currency_is_refused():
     text = f"{HEADER.strip()},currency\n{LINE.strip()},USD\n"
+    assert [ROW] == read(text.replace("USD", " KRW "))
     assert {(2, "currency"): "This book is kept in KRW."} == wrong(text)
 
 

@@ -15,6 +15,7 @@ from ledger.batch import Batch
 from ledger.book import Book, Category
 from ledger.entry import Entry, Posting, Transfer
 from ledger.invitation import Invitation
+from ledger.operation import Operation
 from ledger.share import ShareLink, ShareOpening
 from tests.contract.golden import DATA_KEY, EVENTS, form_of, line_of, lines
 from tests.given import an_id
@@ -154,6 +155,7 @@ STORY: Final = [
     Change(CHANGED_USER, a_changed_user()),
     Change(CHANGED_USER, a_link()),
     Change(CHANGED_USER, a_refused_text()),
+    Change(an_id(20), Operation(an_id(20))),
     Change(BOOK, an_entry()),  # its lines are of the first forms: what was added later is told above it
 ]
 
