@@ -1,8 +1,8 @@
 """Bulk append: tens of thousands of events of one journal in one transaction, all or none.
 
-It is the same `append_events`, called once per chunk. The first call locks the journal's head and checks the guards,
-the commit comes after the last; whoever else appends to this journal waits until then. A chunk is encoded while the
-one before is recorded, and nothing here keeps the event loop for longer than a slice takes.
+The first call, `append_events` as always, locks the journal's head and checks the guards; `append_more` adds chunk
+after chunk; the commit comes last, and whoever else appends to this journal waits until then. A chunk is encoded while
+the one before is recorded, and nothing here keeps the event loop for longer than a slice takes.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from eventstore.errors import Conflict
 from eventstore.sql import statement
 
 APPEND_EVENTS: Final = statement(__package__, "append_events")
-_APPEND_CHUNK: Final = statement(__package__, "append_chunk")
+_APPEND_MORE: Final = statement(__package__, "append_more")
 
 CHUNK_EVENTS: Final = 500
 SLICE_EVENTS: Final = 25
@@ -63,7 +63,7 @@ async def append_all(
     try:
         while encoded := await encoder.encode(islice(events, CHUNK_EVENTS)):
             await recording
-            recording = asyncio.create_task(_append_chunk(transaction, encoded, first[-1]))
+            recording = asyncio.create_task(_append_more(transaction, encoded))
         await recording
     finally:
         # The connection is busy until its statement ends: only then can it roll back.
@@ -74,23 +74,18 @@ async def _append_first(transaction: Transaction, events: Sequence[EncodedEvent]
     """Raises: Conflict."""
     commands, number = [0] * len(events), [0] * len(checks)  # all are of one command
     columns = [commands, *zip(*events, strict=True), number, *zip(*checks, strict=True), *((),) * 4]
-    _accept(await transaction.fetchrow(APPEND_EVENTS, *columns))
-
-
-async def _append_chunk(transaction: Transaction, events: Sequence[EncodedEvent], unmoved: EncodedEvent) -> None:
-    """Append under a check that must hold: it names the journal whose head is to be locked. Raises: Conflict."""
-    _, *columns = zip(*events, strict=True)
-    try:
-        arguments = (unmoved.journal_id, *columns, unmoved.stream_id, unmoved.version)
-        _accept(await transaction.fetchrow(_APPEND_CHUNK, *arguments))
-    except asyncpg.UniqueViolationError as error:
-        raise Conflict(unmoved.journal_id, 0) from error
-
-
-def _accept(row: asyncpg.Record | None) -> None:
-    """Raises: Conflict."""
+    row = await transaction.fetchrow(APPEND_EVENTS, *columns)
     if row is not None and row["refused"]:
         raise Conflict(row["refused_streams"][0], row["refused_versions"][0])
+
+
+async def _append_more(transaction: Transaction, events: Sequence[EncodedEvent]) -> None:
+    """Raises: Conflict."""
+    journal_ids, *columns = zip(*events, strict=True)
+    try:
+        await transaction.execute(_APPEND_MORE, journal_ids[0], *columns)
+    except asyncpg.UniqueViolationError as error:
+        raise Conflict(journal_ids[0], 0) from error
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

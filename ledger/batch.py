@@ -87,7 +87,7 @@ class Recogniser:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._hash = hashlib.blake2b(digest_size=16, key=key)
         self._seen: dict[bytes, int] = {}
         self._folded = lru_cache(CATEGORIES_MAX)(fold_case)
 
@@ -105,4 +105,6 @@ class Recogniser:
         return id_of(self._digest(b"again" + identity + generation.to_bytes(4)) if generation else identity)
 
     def _digest(self, content: bytes) -> bytes:
-        return hashlib.blake2b(content, digest_size=16, key=self._key).digest()
+        keyed = self._hash.copy()  # which is spared the key each time
+        keyed.update(content)
+        return keyed.digest()

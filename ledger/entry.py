@@ -149,9 +149,9 @@ class Entry(Aggregate):
             raise EntryNotDeleted
         self._restore(self.posting)
 
-    def revert(self, to_version: int, content: Content) -> None:
-        """Be again as at an earlier version; nothing happens where nothing differs."""
-        if content == self.content:
+    def revert(self, to_version: int, content: Content, *, noted: bool = False) -> None:
+        """Be again as at an earlier version; where nothing differs, nothing happens unless it must be noted."""
+        if content == self.content and not noted:
             return
         moved = (self.posting, self.deleted) != (content.posting, content.deleted)
         self._revert(

@@ -20,9 +20,9 @@ from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
 
-EVENTS_MAX: Final = 250
+EVENTS_MAX: Final = 100
 """Folded in one transaction; bounds memory, how long checkpoints stay locked, and how long the event loop waits for one
-fold. More of them make it no faster: after an import of 50,000 it takes as long with 5,000 as with 200."""
+fold. More of them make it no faster: after an import of 50,000 it takes as long with 1,000 as with 100."""
 DECODED_MAX: Final = 25
 """Decoded without a pause, so that others get their turns."""
 JOURNALS_MAX: Final = 200

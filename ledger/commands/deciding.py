@@ -32,6 +32,7 @@ ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
 FILES_MAX: Final = 2
 """Worked on at the same time: each takes a connection, and the files that wait are on disk."""
+CACHED_LINKS_MAX: Final = 2_000
 
 Decided = TypeVar("Decided")
 
@@ -43,7 +44,7 @@ class FindEmail(Protocol):
 
 
 class Ledger:
-    """The store, the books lately in use, and what commands need of the world."""
+    """The store, the books lately in use, the last openings of links, and what commands need of the world."""
 
     def __init__(
         self,
@@ -58,6 +59,7 @@ class Ledger:
         self.clock = clock
         self.find_email = find_email
         self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
+        self.openings: LRUCache[UUID, int] = LRUCache(CACHED_LINKS_MAX)
         self.share_key = hmac.digest(secret, b"share codes", "sha256")
         self.files = asyncio.Semaphore(FILES_MAX)
         self._secret = secret
@@ -68,11 +70,11 @@ class Ledger:
             return self.new_id()
         return id_of(self._derive(metadata.operation, what)) if what else metadata.operation
 
-    def secret_for(self, metadata: Metadata, length: int, what: str = "") -> bytes:
+    def secret_for(self, metadata: Metadata, length: int) -> bytes:
         """Random bytes; for an operation those that it had the first time, so that a lost answer can be given again."""
         if metadata.operation is None:
             return os.urandom(length)
-        return self._derive(metadata.operation, f"secret{what}")[:length]
+        return self._derive(metadata.operation, "secret")[:length]
 
     def key_for(self, book_id: UUID) -> bytes:
         """The key under which a book's imported entries are recognised."""

@@ -108,7 +108,8 @@ async def revert_entry(ledger: Ledger, target: Target, version: int) -> Placed:
     def change(_book: Book, entry: Entry) -> Entry:
         if then is None or not 1 <= version <= len(events):
             raise InvalidField("version", f"This entry has the versions 1 to {entry.version}.")
-        entry.revert(version, then.content)
+        # What an operation did is found again by its event, so there is one also where nothing differs.
+        entry.revert(version, then.content, noted=target.metadata.operation is not None)
         return entry
 
     return await _change_entry(ledger, target, change)
@@ -138,6 +139,7 @@ async def _change_entry(ledger: Ledger, target: Target, change: EntryChange) -> 
         entry = await _load_entry(ledger, book, target.entry_id)
         done_at = position_of(entry, metadata)
         if done_at is not None:
+            await _require_current(ledger, book)
             return await _as_of(ledger, book.id, entry.id, done_at)
         require_writer(book, metadata)
         target.check(Placed(book, entry))

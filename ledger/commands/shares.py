@@ -17,8 +17,7 @@ async def share_entry(
     ledger: Ledger, metadata: Metadata, book_id: UUID, entry_id: UUID, lifetime: timedelta
 ) -> tuple[str, ShareLink, bool]:
     """Make a link to an entry. Returns: its code, itself, and whether this is a retry's answer."""
-    # A code is looked up without its book, so one key used in two books must not give the same one in both.
-    code = code_of(ledger.secret_for(metadata, CODE_BYTES, f" of a link in {book_id}"))
+    code = code_of(ledger.secret_for(metadata, CODE_BYTES))
     share_id = share_id_of(code, ledger.share_key)
 
     async def decide(book: Book) -> tuple[str, ShareLink, bool]:
@@ -56,13 +55,16 @@ async def revoke_share(ledger: Ledger, metadata: Metadata, book_id: UUID, entry_
 
 async def note_opening(ledger: Ledger, metadata: Metadata, book_id: UUID, share_id: UUID, opens: int) -> None:
     """Count one look through a link that has been opened so many times, or more since; none beyond OPENS_MAX."""
-    for number in range(opens + 1, OPENS_MAX + 1):
+    taken = ledger.openings  # those under way here, so that each takes the next number; other processes may conflict
+    while (number := max(opens, taken.get(share_id, 0)) + 1) <= OPENS_MAX:
+        taken[share_id] = number
         opening = ShareOpening(id=opening_id_of(share_id, number), share_id=share_id)
         try:
             await ledger.store.append(metadata, [Change(book_id, opening)])
-        except Conflict:  # somebody else opened it at the same moment, and was the n-th
-            continue
-        return
+        except Conflict:
+            opens = number
+        else:
+            return
 
 
 def share_id_in(ledger: Ledger, code: str) -> UUID:

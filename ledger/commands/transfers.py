@@ -6,7 +6,7 @@ from uuid import UUID
 
 from eventstore.codec import Metadata
 from eventstore.store import Change
-from ledger.book import Book
+from ledger.book import MEMBERS, Book
 from ledger.commands.deciding import (
     Ledger,
     Placed,
@@ -55,9 +55,11 @@ async def transfer(
     ids = (ledger.id_for(metadata, "source"), ledger.id_for(metadata, "target"), ledger.id_for(metadata, "transfer"))
 
     async def decide(source: Book) -> Transferred:
-        require_writer(source, metadata)
         target = await load_book(ledger, to_book)
-        require_writer(target, metadata)
+        for book in (source, target):
+            book.require_role(metadata.actor, MEMBERS)  # what is not there is told before what is not allowed
+        for book in (source, target):
+            require_writer(book, metadata)
         for book in (source, target):
             book.require_open(occurred_on)
         sides = _both_sides(source, target, amounts, occurred_on, memo, ids)

@@ -1,4 +1,4 @@
-"""History is sacred: nobody changes or removes an event, and the service adds none but through append_events."""
+"""History is sacred: nobody changes or removes an event, and the service adds none but through its two functions."""
 
 import asyncpg
 import pytest
@@ -46,10 +46,12 @@ async def test_store_refuses_to_the_service_what_is_not_append(book, service, ch
         await service.execute(change)
 
 
-async def test_append_events_belongs_to_the_service_alone(owner):
+@pytest.mark.parametrize("function", ["append_events", "append_more"])
+async def test_append_belongs_to_the_service_alone(owner, function):
     allowed = await owner.fetch(
-        "SELECT grantee FROM information_schema.routine_privileges WHERE routine_name = 'append_events'"
-        " AND grantee NOT IN (SELECT current_user)"
+        "SELECT grantee FROM information_schema.routine_privileges WHERE routine_name = $1"
+        " AND grantee NOT IN (SELECT current_user)",
+        function,
     )
     assert ["gagyebu_service"] == [row["grantee"] for row in allowed]
 

@@ -13,7 +13,7 @@ from tests.fault.until import until
 
 LINES = 40_000
 FILE = "".join(f"{number + 1},2026-03-05,{number}\n" for number in range(LINES))
-RECORDING = "SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND query LIKE '%array_fill%'"
+RECORDING = "SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL AND query LIKE '%append_more(%'"
 """The import's transaction, once it has recorded a chunk."""
 
 

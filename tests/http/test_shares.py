@@ -183,20 +183,22 @@ async def test_link_asked_for_again_is_answered_although_it_was_revoked_and_its_
     assert (410, "share-gone") == (await look(guest, first.json)).outcome
 
 
-async def test_link_with_the_key_of_another_request_is_refused(home, book, entry):
-    key, other = {"Idempotency-Key": "once"}, await home.record(book)
-    await home.post(shares_of(entry), headers=key)
-
-    for path, body in ((shares_of(entry), {"expires_in_seconds": 60}), (shares_of(other), None)):
-        assert (422, "idempotency-key-reused") == (await home.post(path, body, headers=key)).outcome
-
-
-async def test_links_with_one_key_in_two_books_never_have_one_code(home, guest, entry):
-    other = await home.record(await home.open_book(), memo="다른 책")
+async def test_link_with_the_key_of_another_request_is_refused(home, entry):
     key = {"Idempotency-Key": "once"}
-    first, second = [(await home.post(shares_of(one), headers=key)).json for one in (entry, other)]
+    await home.post(shares_of(entry), headers=key)
+    answer = await home.post(shares_of(entry), {"expires_in_seconds": 60}, headers=key)
 
-    assert ["점심", "다른 책"] == [(await look(guest, link)).json["memo"] for link in (first, second)]
+    assert (422, "idempotency-key-reused") == answer.outcome
+    assert 1 == len(await links(home, entry))
+
+
+async def test_links_to_several_entries_with_one_key_lead_to_each_of_them(home, guest, book, entry):
+    beside = await home.record(book, memo="저녁")
+    elsewhere = await home.record(await home.open_book(), memo="다른 책")
+    key = {"Idempotency-Key": "once"}
+    made = [(await home.post(shares_of(one), headers=key)).json for one in (entry, beside, elsewhere)]
+
+    assert ["점심", "저녁", "다른 책"] == [(await look(guest, link)).json["memo"] for link in made]
 
 
 async def test_links_of_two_users_with_one_key_are_two(home, guest, book, entry):

@@ -1,21 +1,20 @@
 """Any household, any interleaving: what the API answers is what plain dictionaries say, after every step."""
 
 import asyncio
-import copy
 import itertools
-import logging
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+import os
+import sys
+from contextlib import suppress
 from datetime import date
-from pathlib import Path
+from pprint import pformat
 from random import Random
 from typing import Any
+from uuid import uuid4
 
-import structlog
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -25,487 +24,561 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from service import Settings, open_app
-from tests.conftest import MASTER_KEY, TEMPLATE, _fresh_database
-from tests.property import model
-from tests.property.model import Call, Json, Seen, World
+from tests.property import calls, drawn, entry_calls, model, views
+from tests.property.calls import OWNERS, WRITERS, Seen
+from tests.property.checks import Checks
+from tests.property.drawn import pick, sometimes
+from tests.property.household import Household, opened_household
+from tests.property.model import Call, Json, Reply, World
 
-USERS = 3
-RACERS_MAX = 5
+USERS = 4
+BOOKS_MAX = 4
+RACERS_MAX = 4
 PROFILE = settings(
     max_examples=2,  # the plainest one, and one at random
-    stateful_step_count=25,
+    stateful_step_count=30,
     deadline=None,
     database=None,
     phases=[Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 
-RUNS = 16
+RUNS = int(os.environ.get("PROPERTY_RUNS", "16"))
 """Each from scratch: races end this way or that, and within a run Hypothesis wants the same choices to do the same."""
-
-fresh_database = asynccontextmanager(_fresh_database)
-
-
-def pick(data, items):
-    """One of what there is at the moment; drawn as a number, since how many there are hangs on how races ended."""
-    return items[data.draw(st.integers(0, 2**16)) % len(items)]
-
-
-# ── what clients may send ────────────────────────────────────────────────────────────────────────────────
-
-NAMES = st.sampled_from(["생활비", "Travel", "TRAVEL", "Cafe\u0301", "Café", "Straße", "집 🏠"])
-MEMOS = st.sampled_from(["", "점심", "Lunch with 민수", "LUNCH", "Cafe\u0301", "두 줄\n\t메모", "100% _ \\ '"])
-TAGS = st.lists(st.sampled_from(["food", "Food", "여행", "Cafe\u0301", "b%"]), max_size=3)
-KINDS = st.sampled_from(["income", "expense"])
-EDGES = [date.min, date(2023, 12, 31), date(2024, 2, 29), date(2024, 3, 1), date(9999, 12, 30), date.max]
-DAYS = st.one_of(st.dates(date(2023, 11, 20), date(2024, 3, 10)), st.sampled_from(EDGES))
-ISO_DAYS = DAYS.map(date.isoformat)
-SORTS = ("-occurred_on", "occurred_on", "amount", "-amount", "-recorded_at")
-
-
-def amounts(currency: str, *, smallest: int = 1) -> st.SearchStrategy[str | int]:
-    """Amounts as a client may write them."""
-    numbers = st.one_of(st.integers(smallest, 50_000), st.sampled_from([10**15 - 1, 1, 50_000]))
-    text = numbers.map(lambda number: model.shown(number, currency))
-    whole = st.integers(max(smallest, 1), 50_000)
-    return st.one_of(text, whole, whole.map(str))
-
-
-def entries(book: Json) -> st.SearchStrategy[Json]:
-    optional = {"category_id": category_ids(book), "memo": MEMOS, "tags": TAGS}
-    needed = {"kind": KINDS, "amount": amounts(book["currency"]), "occurred_on": ISO_DAYS}
-    return st.fixed_dictionaries(needed, optional=optional)
-
-
-def patches(book: Json) -> st.SearchStrategy[Json]:
-    fields = {
-        "kind": KINDS,
-        "amount": amounts(book["currency"]),
-        "occurred_on": ISO_DAYS,
-        "category_id": category_ids(book),
-        "memo": st.none() | MEMOS,
-        "tags": st.none() | TAGS,
-    }
-    return st.fixed_dictionaries({}, optional=fields)
-
-
-def category_ids(book: Json) -> st.SearchStrategy[str | None]:
-    return st.none() | st.sampled_from(sorted(book["categories"])[:4] + sorted(book["categories"])[-4:])
-
-
-# ── the service ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass
-class Household:
-    """Two workers on one database, which take turns, and the users' access tokens."""
-
-    runner: asyncio.Runner
-    workers: Iterator[TestClient[Any, Any]]
-    tokens: dict[str, str]
-
-    async def send(self, call: Call) -> tuple[int, Json, str]:
-        headers = {"If-Match": call.if_match} if call.if_match else {}
-        return await self.request(call.user, call.method, call.path, json=call.body, headers=headers)
-
-    async def request(self, user: str, method: str, path: str, **options: Any) -> tuple[int, Json, str]:
-        """Returns: status, body ({} for none), entity tag."""
-        headers = {"Authorization": f"Bearer {self.tokens[user]}", **options.pop("headers", {})}
-        async with next(self.workers).request(method, path, headers=headers, **options) as response:
-            body = await response.json(content_type=None) if await response.read() else {}
-            return response.status, body, response.headers.get("ETag", "")
-
-    async def get(self, user: str, path: str, params: Any = ()) -> Json:
-        status, body, _ = await self.request(user, "GET", path, params=params)
-        assert status == 200, (path, params, body)
-        return body
-
-    async def pages(self, user: str, path: str, params: Any = (), limit: int = 200) -> list[Json]:
-        """Read a list page by page to its end."""
-        items: list[Json] = []
-        cursor: list[tuple[str, str]] = []
-        while True:
-            page = await self.get(user, path, [*params, ("limit", str(limit)), *cursor])
-            items += page["items"]
-            assert len(page["items"]) <= limit
-            if page["next_cursor"] is None:
-                return items
-            cursor = [("cursor", page["next_cursor"])]
-
-
-@contextmanager
-def opened_household(server: str, data_dir: Path) -> Iterator[Household]:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        household = runner.run(_open(runner, stack, server, data_dir))
-        try:
-            yield household
-        finally:
-            runner.run(stack.aclose())
-
-
-async def _open(runner: asyncio.Runner, stack: AsyncExitStack, server: str, data_dir: Path) -> Household:
-    dsn = await stack.enter_async_context(fresh_database(server, TEMPLATE))
-    of_service = Settings(database_url=dsn, master_key=MASTER_KEY.text, data_dir=data_dir)
-    workers = [await _open_worker(stack, of_service) for _ in range(2)]
-    tokens = dict([await _sign_up(workers[0], f"user{number}@example.com") for number in range(USERS)])
-    return Household(runner, itertools.cycle(workers), tokens)
-
-
-async def _open_worker(stack: AsyncExitStack, of_service: Settings) -> TestClient[Any, Any]:
-    app = await stack.enter_async_context(open_app(of_service, of_service.database_url))
-    return await stack.enter_async_context(TestClient(TestServer(app)))
-
-
-async def _sign_up(client: TestClient[Any, Any], email: str) -> tuple[str, str]:
-    credentials = {"email": email, "password": "correct horse battery staple"}
-    async with client.post("/users/signup", json=credentials) as response:
-        user = await response.json()
-    async with client.post("/users/signin", json=credentials) as response:
-        return user["id"], (await response.json())["access_token"]
-
-
-# ── the machine ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Machine(RuleBasedStateMachine):
-    """Users act on their books, one by one or at once; `world` is what must be there."""
+    """Users act on their common books, one by one or at once; `world` is what must be there."""
 
     def __init__(self, household: Household) -> None:
         super().__init__()
         self.household = household
         self.run = household.runner.run
-        self.users = sorted(household.tokens)
-        self.world: World = {}
+        self.users = sorted(household.users)
+        self.world = World({user.user_id: user.email for user in household.users.values()})
+        self.start = self.world
         self.seen: dict[str, list[Seen]] = {}
         self.touched: set[str] = set()
-        self.dice = Random(0)
+        self.keyed: list[Call] = []
+        self.first: dict[tuple[str, str], bytes] = {}
+        """The first answers to calls with an Idempotency-Key, byte for byte."""
+        self.memories: list[tuple[str, int, Json]] = []
+        """Books as they were read at a position of their journal."""
+        self.checks = Checks(household, Random(0))
 
     @initialize(seed=st.integers(0, 2**32), data=st.data())
     def begin(self, seed: int, data: st.DataObject) -> None:
-        self.dice = Random(seed)
-        for user in self.users[:2]:
-            self.open_book(data, user)
+        """Two books, of different owners, with some guests and entries."""
+        self.checks.dice = Random(seed)
+        for owner in self.users[:2]:
+            book_id = self.open_book(data, owner)
+            for guest in self.users:
+                if guest != owner and not sometimes(data, 3):
+                    self.welcome(owner, book_id, guest, pick(data, drawn.ROLES[:2]))
+            self.alone(self.record_call(data, owner, book_id))
+        self.start = self.world.copy()
 
     def teardown(self) -> None:
-        """Leave nothing in the wallet of the next machine's users."""
-        for book_id, book in self.world.items():
+        """Undo everything, and leave nothing in the wallet of the next machine's users."""
+        if sys.exc_info()[0] is None:
+            self.undo_everything()
+        for book_id, book in self.world.books.items():
             if not book["deleted"]:
-                self.run(self.household.send(model.delete_book(book["owner"], book_id)))
+                self.run(self.household.send(calls.delete_book(views.owner_of(self.world, book_id), book_id)))
 
     # one call alone: the model knows its answer
 
-    def alone(self, call: Call) -> None:
-        status, body, etag = self.run(self.household.send(call))
-        after = model.outcome(self.world, call, status, body)
-        assert after is not None, (call, status, body, _verdict(self.world, call, body))
+    def alone(self, call: Call) -> Reply:
+        reply = self.run(self.household.send(call))
+        after = model.outcome(self.world, call, reply)
+        assert after is not None, _told([(call, reply)], self.world)
+        self.touched |= changed(self.world, after, call.books(reply.body))
         self.world = after
-        self.touch(call, body, etag)
+        self.note([(call, reply)], alone=True)
+        return reply
 
-    def touch(self, call: Call, body: Json, etag: str = "") -> None:
-        book_id = body["id"] if call.path == "/books" else call.path.split("/")[2]
-        self.touched.add(book_id)
-        if etag:
-            self.seen.setdefault(body["id"], []).append(Seen(etag, model.lasting(body)))
+    def note(self, answered: list[tuple[Call, Reply]], *, alone: bool = False) -> None:
+        """Remember what was answered, for later steps; a replayed answer is the first one, byte for byte."""
+        for call, reply in sorted(answered, key=lambda pair: pair[1].replayed):
+            if call.key and reply.replayed:
+                assert self.first.get((call.user, call.key), reply.content) == reply.content
+            elif call.key and reply.status < 400 and (alone or not call.shows_later):
+                self.first[call.user, call.key] = reply.content
+            if alone and reply.etag and reply.status < 400:
+                sights = self.seen.setdefault(reply.body.get("id", call.path), [])
+                sights.append(Seen(reply.etag, model.lasting(reply.body)))
+        for book_id in self.touched:
+            self.learn_who_joined(book_id)
 
-    @precondition(lambda self: len(self.world) < 4)
+    def learn_who_joined(self, book_id: str) -> None:
+        members = self.world.books[book_id]["members"]
+        if any(member["joined_at"] is None for member in members.values()):
+            listed = self.run(self.household.get(views.owner_of(self.world, book_id), f"/books/{book_id}/members"))
+            for member in listed["items"]:
+                members[member["user_id"]]["joined_at"] = member["joined_at"]
+
+    def with_key(self, data: st.DataObject, call: Call) -> Call:
+        """A client that may have to retry gives its call a key."""
+        if call.method == "POST" and not sometimes(data, 3):
+            call.key = uuid4().hex
+            self.keyed.append(call)
+        return call
+
+    @precondition(lambda self: len(self.world.books) < BOOKS_MAX)
     @rule(data=st.data())
     def open_another_book(self, data: st.DataObject) -> None:
-        self.open_book(data, data.draw(st.sampled_from(self.users)))
+        self.open_book(data, pick(data, self.users))
 
-    def open_book(self, data: st.DataObject, user: str) -> None:
-        currency = data.draw(st.sampled_from(sorted(model.DECIMALS)))
-        opening = data.draw(amounts(currency, smallest=-50_000))
-        body = {"name": data.draw(NAMES), "currency": currency, "opening_balance": opening}
-        self.alone(model.open_book(user, body))
-        book_id = max(self.touched)
+    def open_book(self, data: st.DataObject, user: str) -> str:
+        call = self.with_key(data, calls.open_book(user, data.draw(drawn.new_books())))
+        book_id: str = self.alone(call).body["id"]
         categories = self.run(self.household.pages(user, f"/books/{book_id}/categories"))
-        self.world[book_id]["categories"] = {category["id"]: category for category in categories}
+        self.world.books[book_id]["categories"] = {category["id"]: category for category in categories}
+        return book_id
 
     @rule(data=st.data())
     def record_entries(self, data: st.DataObject) -> None:
-        user, book_id = self.a_book(data)
-        for body in data.draw(st.lists(entries(self.world[book_id]), min_size=1, max_size=3)):
-            self.alone(model.record_entry(user, book_id, body))
+        book_id = self.a_book(data)
+        user = self.someone(data, book_id, WRITERS)
+        for _ in range(data.draw(st.integers(1, 3))):
+            self.alone(self.with_key(data, self.record_call(data, user, book_id)))
 
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def change_an_entry(self, data: st.DataObject) -> None:
-        self.alone(self.entry_call(data, *pick(data, self.entry_ids())))
+        self.alone(self.with_key(data, self.entry_call(data, pick(data, self.entry_ids()))))
 
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def delete_an_entry_twice(self, data: st.DataObject) -> None:
         """A client that did not hear the answer asks again."""
-        book_id, entry_id = pick(data, self.entry_ids())
+        ids = pick(data, self.entry_ids())
+        user = self.someone(data, ids[0], WRITERS)
         for _ in range(2):
-            self.alone(model.delete_entry(self.world[book_id]["owner"], book_id, entry_id))
+            self.alone(entry_calls.delete_entry(user, ids))
 
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def look_at_an_entry(self, data: st.DataObject) -> None:
-        book_id, entry_id = pick(data, self.entry_ids())
-        self.alone(model.show_entry(self.world[book_id]["owner"], book_id, entry_id))
+        ids = pick(data, self.entry_ids())
+        self.alone(entry_calls.show_entry(pick(data, self.users), ids))
+
+    @precondition(lambda self: len(self.world.books) > 1)
+    @rule(data=st.data())
+    def move_money(self, data: st.DataObject) -> None:
+        self.alone(self.with_key(data, self.transfer_call(data)))
+
+    @precondition(lambda self: self.entry_ids(transfers=True))
+    @rule(data=st.data())
+    def change_a_transfer(self, data: st.DataObject) -> None:
+        ids = pick(data, self.entry_ids(transfers=True))
+        self.alone(self.with_key(data, self.entry_call(data, ids)))
 
     @rule(data=st.data())
     def change_a_category(self, data: st.DataObject) -> None:
-        self.alone(self.category_call(data, *self.a_book(data)))
+        self.alone(self.with_key(data, self.category_call(data, self.a_book(data))))
 
     @rule(data=st.data())
     def change_a_book(self, data: st.DataObject) -> None:
-        self.alone(self.book_call(data, *self.a_book(data)))
+        self.alone(self.with_key(data, self.book_call(data, self.a_book(data))))
+
+    @rule(data=st.data())
+    def close_or_reopen(self, data: st.DataObject) -> None:
+        self.alone(self.with_key(data, self.closing_call(data, self.a_book(data))))
+
+    @rule(data=st.data())
+    def change_members(self, data: st.DataObject) -> None:
+        self.alone(self.with_key(data, self.member_call(data, self.a_book(data))))
+
+    @precondition(lambda self: self.world.invitations)
+    @rule(data=st.data())
+    def answer_an_invitation(self, data: st.DataObject) -> None:
+        self.alone(self.with_key(data, self.accept_call(data)))
 
     @rule(data=st.data())
     def meddle_as_a_stranger(self, data: st.DataObject) -> None:
         """What is not yours is not there, whatever you ask of it."""
-        owner, book_id = self.a_book(data)
-        stranger = data.draw(st.sampled_from([user for user in self.users if user != owner]))
-        found = [model.show_book(stranger, book_id), self.book_call(data, stranger, book_id)]
-        found += [self.category_call(data, stranger, book_id), self.record_call(data, stranger, book_id)]
-        found += [self.entry_call(data, *ids, user=stranger) for ids in self.entry_ids() if ids[0] == book_id][:2]
-        for status, body, _ in self.run(self.at_once(found)):
-            assert (404, "/problems/book-not-found") == (status, body["type"])
-        lists = [f"/books/{book_id}/{name}" for name in ("entries", "totals", "categories")]
-        for status, body, _ in self.run(self.all_of(self.household.request(stranger, "GET", path) for path in lists)):
-            assert (404, "/problems/book-not-found") == (status, body["type"])
+        book_id = self.a_book(data)
+        strangers = [user for user in self.users if views.role_of(self.world, user, book_id) is None]
+        if not strangers:
+            return
+        stranger = pick(data, strangers)
+        found = [calls.show_book(stranger, book_id), self.record_call(data, stranger, book_id)]
+        found += [draw(data, book_id, stranger) for draw in (self.book_call, self.category_call, self.closing_call)]
+        found += [self.entry_call(data, ids, stranger) for ids in self.entry_ids() if ids[0] == book_id][:2]
+        for reply in self.run(self.at_once(found)):
+            assert (404, "book-not-found") == (reply.status, reply.slug)
+        parts = ("entries", "totals", "categories", "members", "closings", "history", "export?format=csv")
+        paths = [f"/books/{book_id}/{part}" for part in parts]
+        for reply in self.run(self.all_of(self.household.request(stranger, "GET", path) for path in paths)):
+            assert (404, "book-not-found") == (reply.status, reply.slug)
+
+    # retries
+
+    @precondition(lambda self: self.keyed)
+    @rule(data=st.data())
+    def retry_a_call(self, data: st.DataObject) -> None:
+        """What was done is answered again and changes nothing; what was refused may be done by now."""
+        self.alone(pick(data, self.keyed))
+
+    @precondition(lambda self: self.world.done)
+    @rule(data=st.data())
+    def reuse_a_key(self, data: st.DataObject) -> None:
+        done = [call for call in self.keyed if (call.user, call.key) in self.world.done]
+        call = pick(data, done)
+        others = [id_ for id_ in sorted(self.world.books) if call.body and id_ not in call.body.values()]
+        bodies = drawn.other_bodies(call.body or {}, others)
+        if bodies:
+            self.alone(Call(call.user, call.method, call.path, call.act, pick(data, bodies), key=call.key))
+
+    # what was
+
+    @precondition(lambda self: self.memories)
+    @rule(data=st.data())
+    def look_back(self, data: st.DataObject) -> None:
+        """What was read is read again, whatever came after it."""
+        book_id, position, then = pick(data, self.memories)
+        user = pick(data, sorted(self.world.books[book_id]["members"]))
+        assert then == self.run(self.checks.everything(user, book_id, position))
+
+    @precondition(lambda self: self.entry_ids())
+    @rule(data=st.data())
+    def read_histories(self, data: st.DataObject) -> None:
+        ids = pick(data, self.entry_ids())
+        user = pick(data, sorted(self.world.books[ids[0]]["members"]))
+        self.run(self.checks.entry_history(self.world, user, ids))
+        self.run(self.checks.book_history(self.world, user, ids[0]))
+
+    def undo_everything(self) -> None:
+        """Take every entry back to where it was at the start, by calls of one who may write in every book."""
+        user = self.users[0]
+        for book_id in sorted(self.world.books):
+            self.make_writable(book_id, user)
+        for book_id, entry_id in self.entry_ids():
+            ids, entry = (book_id, entry_id), self.world.books[book_id]["entries"][entry_id]
+            earlier = self.start.books.get(book_id, {"entries": {}})["entries"].get(entry_id)
+            if earlier:
+                self.alone(entry_calls.revert_entry(user, ids, len(earlier["past"])))
+            elif not views.present(entry)["deleted"]:
+                self.alone(entry_calls.delete_entry(user, ids))
+        for book_id in sorted(self.world.books):
+            assert self.sums_at_start(book_id) == self.run(self.sums_now(user, book_id))
+
+    def make_writable(self, book_id: str, user: str) -> None:
+        owner, book = views.owner_of(self.world, book_id), self.world.books[book_id]
+        if book["deleted"]:
+            self.alone(calls.restore_book(owner, book_id))
+        for _ in book["closings"]:
+            self.alone(calls.reopen_period(owner, book_id))
+        role = views.role_of(self.world, user, book_id)
+        if role is None:
+            self.welcome(owner, book_id, user, "editor")
+        elif role not in WRITERS:
+            self.alone(calls.change_role(owner, book_id, user, "editor"))
+
+    def sums_at_start(self, book_id: str) -> list[Any]:
+        world = self.start if book_id in self.start.books else self.world
+        book = views.book_view(world, self.users[0], book_id)
+        totals = [views.totals_view(world, book_id, date.min, date.max, name) for name in ("day", "category", "member")]
+        return [book["entry_count"], book["transferred"], book["total"], *(total["groups"] for total in totals)]
+
+    async def sums_now(self, user: str, book_id: str) -> list[Any]:
+        path = f"/books/{book_id}"
+        book = await self.household.get(user, path)
+        asked = [f"{path}/totals?group_by={name}" for name in ("day", "category", "member")]
+        totals = [await self.household.get(user, path) for path in asked]
+        return [book["entry_count"], book["transferred"], book["total"], *(total["groups"] for total in totals)]
 
     # many calls at once: some order of them explains every answer
 
     async def all_of(self, requests: Any) -> list[Any]:
         return await asyncio.gather(*requests)
 
-    def at_once(self, calls: list[Call]) -> Any:
-        return self.all_of(self.household.send(call) for call in calls)
+    def at_once(self, racing: list[Call]) -> Any:
+        return self.all_of(self.household.send(call) for call in racing)
 
-    def race(self, calls: list[Call]) -> None:
-        answers = self.run(self.at_once(calls))
-        answered = [(call, status, body) for call, (status, body, _) in zip(calls, answers, strict=True)]
+    def race(self, racing: list[Call]) -> None:
+        answered = list(zip(racing, self.run(self.at_once(racing)), strict=True))
         worlds = model.explanations(self.world, answered)
-        assert worlds, answered
-        for call, _, body in answered:
-            self.touch(call, body)
-        views = self.run(self.views_of_touched())
-        matching = [world for world in worlds if self.model_views(world) == views]
-        assert matching, (views, [self.model_views(world) for world in worlds])
-        self.world = matching[0]
+        assert worlds, _told(answered, self.world)
+        named = [book_id for call, reply in answered for book_id in call.books(reply.body)]
+        touched = set().union(*(changed(self.world, world, named) for world in worlds))
+        for book_id in touched:
+            user = next(user for user in self.users if all(views.role_of(world, user, book_id) for world in worlds))
+            found = self.run(self.checks.telling(user, book_id))
+            told = [self.checks.told(world, user, book_id) for world in worlds]
+            worlds = [world for world, view in zip(worlds, told, strict=True) if view == found]
+            assert worlds, _told(answered, self.world, found, told)
+        self.touched |= touched
+        self.world = worlds[0]
+        self.note(answered)
 
     @precondition(lambda self: self.entry_ids())
     @rule(data=st.data())
     def race_for_one_entry(self, data: st.DataObject) -> None:
-        book_id, entry_id = pick(data, self.entry_ids())
-        self.race([self.entry_call(data, book_id, entry_id) for _ in range(self.racers(data))])
+        ids = pick(data, self.entry_ids())
+        self.race([self.with_key(data, self.entry_call(data, ids)) for _ in range(self.racers(data))])
+
+    @precondition(lambda self: self.entry_ids(transfers=True))
+    @rule(data=st.data())
+    def race_for_one_transfer(self, data: st.DataObject) -> None:
+        """From both sides at once."""
+        here = pick(data, self.entry_ids(transfers=True))
+        link = self.world.books[here[0]]["entries"][here[1]]["transfer"]
+        sides = [here, (link["book_id"], link["entry_id"])]
+        user = self.someone(data, here[0], WRITERS)
+        self.race([self.entry_call(data, pick(data, sides), user) for _ in range(self.racers(data))])
 
     @rule(data=st.data())
     def race_in_one_book(self, data: st.DataObject) -> None:
-        """Entries are recorded and changed while their categories and their book come and go."""
-        user, book_id = self.a_book(data)
-        kinds = [self.record_call, self.record_call, self.category_call, self.racing_book_call]
-        calls = [data.draw(st.sampled_from(kinds))(data, user, book_id) for _ in range(self.racers(data))]
+        """Entries are recorded and changed while their categories, periods and their book come and go."""
+        book_id = self.a_book(data)
+        kinds = [self.record_call_of, self.record_call_of, self.category_call, self.racing_book_call, self.closing_call]
+        racing = [pick(data, kinds)(data, book_id) for _ in range(self.racers(data))]
         ids = [ids for ids in self.entry_ids() if ids[0] == book_id]
         if ids:
-            calls[0] = self.entry_call(data, *pick(data, ids))
-        self.race(calls)
+            racing[0] = self.with_key(data, self.entry_call(data, pick(data, ids)))
+        self.race(racing)
 
     @rule(data=st.data())
     def race_for_one_name(self, data: st.DataObject) -> None:
-        user, book_id = self.a_book(data)
-        body = {"name": data.draw(NAMES), "kind": data.draw(KINDS)}
-        self.race([model.add_category(user, book_id, body) for _ in range(self.racers(data))])
+        book_id = self.a_book(data)
+        body = {"name": data.draw(drawn.NAMES), "kind": data.draw(drawn.KINDS)}
+        racers = [self.someone(data, book_id, WRITERS) for _ in range(self.racers(data))]
+        self.race([calls.add_category(user, book_id, body) for user in racers])
 
     @rule(data=st.data())
     def race_across_books(self, data: st.DataObject) -> None:
-        self.race([self.record_call(data, *self.a_book(data)) for _ in range(self.racers(data))])
+        """Transfers this way and that, among entries of the same books."""
+        kinds = [self.transfer_call, lambda data: self.record_call_of(data, self.a_book(data))]
+        self.race([pick(data, kinds)(data) for _ in range(self.racers(data))])
+
+    @rule(data=st.data())
+    def race_of_twins(self, data: st.DataObject) -> None:
+        """A client that hears nothing asks again before the first answer is there; others act meanwhile."""
+        book_id = self.a_book(data)
+        kinds = [self.record_call_of, self.category_call, self.racing_book_call, self.member_call, self.closing_call]
+        twin = pick(data, [*kinds, lambda data, _: self.transfer_call(data)])(data, book_id)
+        if self.entry_ids() and sometimes(data, 2):
+            twin = self.entry_call(data, pick(data, self.entry_ids()))
+        if twin.method == "POST":
+            twin.key = uuid4().hex
+            self.keyed.append(twin)
+            self.race([twin, twin, *([self.record_call_of(data, book_id)] if sometimes(data, 2) else [])])
+
+    @rule(data=st.data())
+    def race_a_member_out(self, data: st.DataObject) -> None:
+        """A member writes while the owner removes him, or changes what he may."""
+        book_id = self.a_book(data)
+        owner = views.owner_of(self.world, book_id)
+        members = [user for user in sorted(self.world.books[book_id]["members"]) if user != owner]
+        if not members:
+            return
+        member = pick(data, members)
+        out = [calls.remove_member(owner, book_id, member), calls.remove_member(member, book_id, member)]
+        out += [calls.change_role(owner, book_id, member, role) for role in ("viewer", "editor", "owner")]
+        writes = [self.record_call(data, member, book_id) for _ in range(self.racers(data) - 1)]
+        ids = [ids for ids in self.entry_ids() if ids[0] == book_id]
+        if ids:
+            writes[0] = self.entry_call(data, pick(data, ids), member)
+        self.race([pick(data, out), *writes])
+
+    @precondition(lambda self: self.world.invitations)
+    @rule(data=st.data())
+    def race_to_accept(self, data: st.DataObject) -> None:
+        """One invitation makes one member, once."""
+        call = self.accept_call(data)
+        book_id = self.world.invitations[call.path.split("/")[2]]["book_id"]
+        self.race(
+            [call, calls.accept_invitation(call.user, call.path.split("/")[2]), self.racing_book_call(data, book_id)]
+        )
+
+    @rule(data=st.data())
+    def race_to_hand_over(self, data: st.DataObject) -> None:
+        """A book has one owner, whoever is named at once."""
+        book_id = self.a_book(data)
+        owner = views.owner_of(self.world, book_id)
+        heirs = [pick(data, self.users) for _ in range(2)]
+        racing = [calls.change_role(owner, book_id, heir, "owner") for heir in heirs]
+        self.race([*racing, calls.amend_book(owner, book_id, data.draw(drawn.book_patches(self.world.books[book_id])))])
 
     # calls, drawn
 
     def racers(self, data: st.DataObject) -> int:
         return data.draw(st.integers(2, RACERS_MAX))
 
-    def a_book(self, data: st.DataObject) -> tuple[str, str]:
-        book_id = pick(data, sorted(self.world))
-        return self.world[book_id]["owner"], book_id
+    def a_book(self, data: st.DataObject) -> str:
+        book_id: str = pick(data, sorted(self.world.books))
+        return book_id
 
-    def entry_ids(self) -> list[tuple[str, str]]:
-        return [(book_id, entry_id) for book_id in sorted(self.world) for entry_id in self.world[book_id]["entries"]]
+    def someone(self, data: st.DataObject, book_id: str, roles: set[str]) -> str:
+        """Mostly somebody who may."""
+        may = [user for user in self.users if views.role_of(self.world, user, book_id) in roles]
+        user: str = pick(data, self.users if sometimes(data, 5) else may)
+        return user
+
+    def entry_ids(self, *, transfers: bool = False) -> list[tuple[str, str]]:
+        return [
+            (book_id, entry_id)
+            for book_id, book in sorted(self.world.books.items())
+            for entry_id, entry in book["entries"].items()
+            if entry["transfer"] or not transfers
+        ]
 
     def record_call(self, data: st.DataObject, user: str, book_id: str) -> Call:
-        return model.record_entry(user, book_id, data.draw(entries(self.world[book_id])))
+        return entry_calls.record_entry(user, book_id, data.draw(drawn.entries(self.world.books[book_id])))
 
-    def entry_call(self, data: st.DataObject, book_id: str, entry_id: str, user: str = "") -> Call:
+    def record_call_of(self, data: st.DataObject, book_id: str) -> Call:
+        return self.record_call(data, self.someone(data, book_id, WRITERS), book_id)
+
+    def transfer_call(self, data: st.DataObject) -> Call:
+        """Mostly by somebody who may write in both books."""
+        source, target = pick(data, [*itertools.permutations(sorted(self.world.books), 2)])
+        both = [
+            user for user in self.users if {views.role_of(self.world, user, id_) for id_ in (source, target)} <= WRITERS
+        ]
+        user = pick(data, both if both and not sometimes(data, 5) else self.users)
+        body = data.draw(drawn.transfers(self.world.books[source], self.world.books[target]))
+        return entry_calls.transfer(user, {"from_book": source, "to_book": target, **body})
+
+    def entry_call(self, data: st.DataObject, ids: tuple[str, str], user: str = "") -> Call:
         """A change of an entry, sometimes on condition that it is as it was seen, lately or long ago."""
-        target = (user or self.world[book_id]["owner"], book_id, entry_id)
-        seen = self.a_sight(data, entry_id)
-        method = data.draw(st.sampled_from(["amend", "amend", "delete", "restore", "duplicate"]))
-        if method == "amend":
-            return model.amend_entry(*target, data.draw(patches(self.world[book_id])), seen)
-        if method == "duplicate":
-            body = data.draw(st.fixed_dictionaries({}, optional={"occurred_on": ISO_DAYS}))
-            return model.duplicate_entry(*target, body, seen)
-        return (model.delete_entry if method == "delete" else model.restore_entry)(*target, seen)
+        book = self.world.books[ids[0]]
+        entry = book["entries"][ids[1]]
+        who, seen = user or self.someone(data, ids[0], WRITERS), self.a_sight(data, ids[1])
+        match data.draw(st.sampled_from(["amend", "amend", "delete", "restore", "revert", "revert", "duplicate"])):
+            case "amend":
+                return entry_calls.amend_entry(who, ids, data.draw(drawn.patches(book, entry)), seen)
+            case "duplicate":
+                body = data.draw(st.fixed_dictionaries({}, optional={"occurred_on": drawn.DAYS}))
+                return entry_calls.duplicate_entry(who, ids, body, seen)
+            case "revert":
+                version = pick(data, range(1, len(entry["past"]) + 1 + sometimes(data, 5)))
+                return entry_calls.revert_entry(who, ids, version, seen)
+            case "delete":
+                return entry_calls.delete_entry(who, ids, seen)
+        return entry_calls.restore_entry(who, ids, seen)
 
-    def category_call(self, data: st.DataObject, user: str, book_id: str) -> Call:
-        book = self.world[book_id]
-        category_id = data.draw(category_ids(book).filter(bool))
+    def category_call(self, data: st.DataObject, book_id: str, user: str = "") -> Call:
+        book, who = self.world.books[book_id], user or self.someone(data, book_id, WRITERS)
+        category_id = data.draw(drawn.category_ids(book))
+        target = (who, book_id, category_id)
         seen = self.a_sight(data, category_id)
-        method = data.draw(st.sampled_from(["add", "rename", "delete", "restore"]))
-        if method == "add":
-            return model.add_category(user, book_id, {"name": data.draw(NAMES), "kind": data.draw(KINDS)})
-        if method == "rename":
-            return model.rename_category(user, book_id, category_id, {"name": data.draw(NAMES)}, seen)
-        return (model.delete_category if method == "delete" else model.restore_category)(
-            user, book_id, category_id, seen
-        )
+        match data.draw(st.sampled_from(["add", "rename", "delete", "restore"])):
+            case "add":
+                return calls.add_category(
+                    who, book_id, {"name": data.draw(drawn.NAMES), "kind": data.draw(drawn.KINDS)}
+                )
+            case "rename":
+                return calls.rename_category(*target, {"name": data.draw(drawn.NAMES)}, seen)
+            case "delete":
+                return calls.delete_category(*target, seen)
+        return calls.restore_category(*target, seen)
 
-    def book_call(self, data: st.DataObject, user: str, book_id: str, *, racing: bool = False) -> Call:
-        method = data.draw(st.sampled_from(["amend", "show", "delete", "restore", "restore"]))
-        if method == "show":
-            return model.show_book(user, book_id)
+    def book_call(self, data: st.DataObject, book_id: str, user: str = "", *, racing: bool = False) -> Call:
+        who = user or self.someone(data, book_id, OWNERS)
         # In a race an entry may come between comparison and change: no harm, but explained by no order either.
         seen = None if racing else self.a_sight(data, book_id)
-        if method == "amend":
-            fields = {"name": NAMES, "description": MEMOS}
-            fields["opening_balance"] = amounts(self.world[book_id]["currency"], smallest=-50_000)
-            return model.amend_book(user, book_id, data.draw(st.fixed_dictionaries({}, optional=fields)), seen)
-        return (model.delete_book if method == "delete" else model.restore_book)(user, book_id, seen)
+        match data.draw(st.sampled_from(["amend", "show", "delete", "restore", "restore", "restore"])):
+            case "show":
+                return calls.show_book(who, book_id)
+            case "amend":
+                return calls.amend_book(who, book_id, data.draw(drawn.book_patches(self.world.books[book_id])), seen)
+            case "delete":
+                return calls.delete_book(who, book_id, seen)
+        return calls.restore_book(who, book_id, seen)
 
-    def racing_book_call(self, data: st.DataObject, user: str, book_id: str) -> Call:
-        return self.book_call(data, user, book_id, racing=True)
+    def racing_book_call(self, data: st.DataObject, book_id: str) -> Call:
+        return self.book_call(data, book_id, racing=True)
 
-    def a_sight(self, data: st.DataObject, resource_id: str) -> Seen | None:
+    def closing_call(self, data: st.DataObject, book_id: str, user: str = "") -> Call:
+        who = user or self.someone(data, book_id, OWNERS)
+        if sometimes(data, 2):
+            return calls.reopen_period(who, book_id)
+        return calls.close_period(who, book_id, pick(data, drawn.MONTHS))
+
+    def member_call(self, data: st.DataObject, book_id: str) -> Call:
+        who, member = self.someone(data, book_id, OWNERS), pick(data, self.users)
+        seen = self.a_sight(data, f"/books/{book_id}/members/{member}")
+        match data.draw(st.sampled_from(["invite", "invite", "role", "role", "hand over", "remove", "leave"])):
+            case "invite":
+                return calls.invite(who, book_id, self.world.emails[member], pick(data, drawn.ROLES))
+            case "role":
+                return calls.change_role(who, book_id, member, pick(data, drawn.ROLES), seen)
+            case "hand over":
+                return calls.change_role(who, book_id, member, "owner", seen)
+            case "remove":
+                return calls.remove_member(who, book_id, member, seen)
+        return calls.remove_member(member, book_id, member, seen)
+
+    def accept_call(self, data: st.DataObject) -> Call:
+        """Mostly by the one who is invited."""
+        token = pick(data, list(self.world.invitations))
+        email = self.world.invitations[token]["email"]
+        invited = [user for user in self.users if self.world.emails[user] == email]
+        return calls.accept_invitation(pick(data, self.users if sometimes(data, 5) else invited), token)
+
+    def welcome(self, owner: str, book_id: str, guest: str, role: str) -> None:
+        token = self.alone(calls.invite(owner, book_id, self.world.emails[guest], role)).body["token"]
+        self.alone(calls.accept_invitation(guest, token))
+
+    def a_sight(self, data: st.DataObject, resource: str) -> Seen | None:
         """A resource as it was seen, lately or long ago, for If-Match; None for a client that does not care."""
-        return data.draw(st.none() | st.sampled_from(self.seen.get(resource_id, [])[-3:] or [None]))
+        return data.draw(st.none() | st.sampled_from(self.seen.get(resource, [])[-3:] or [None]))
 
     # after every step
 
     @invariant()
     def service_agrees(self) -> None:
-        """What a step touched is compared as a whole, each time through other filters, ranges and page sizes."""
-        owners = sorted({self.world[book_id]["owner"] for book_id in self.touched})
-        checks = [self.wallet_agrees(user) for user in owners]
-        for book_id in self.touched:
-            checks += [self.book_agrees(book_id), self.categories_agree(book_id)]
-            checks += [self.list_agrees(book_id, {"state": "all", "sort": self.dice.choice(SORTS)})]
-            checks += [self.list_agrees(book_id, self.a_query(book_id)) for _ in range(2)]
-            checks += [self.totals_agree(book_id, grouping) for grouping in (None, "day", "month", "category")]
-        self.run(self.all_of(checks))
+        """What a step touched is compared as a whole, and now and then remembered."""
+        self.run(self.all_of(check for book_id in self.touched for check in self.checks.checks_of(self.world, book_id)))
+        for book_id in sorted(self.touched):
+            if self.checks.dice.random() < 0.2:
+                user, position = self.checks.reader(self.world, book_id), views.position(self.world.books[book_id])
+                self.memories.append((book_id, position, self.run(self.checks.everything(user, book_id))))
         self.touched.clear()
 
-    async def wallet_agrees(self, user: str) -> None:
-        assert model.wallet_view(self.world, user) == await self.household.get(user, "/wallet")
-        books = await self.household.pages(user, "/books", limit=self.dice.randint(1, 3))
-        expected = [model.book_view(self.world, book_id) for book_id in model.books_of(self.world, user, deleted=False)]
-        assert expected == [model.lasting(book) for book in books]
 
-    async def book_agrees(self, book_id: str) -> None:
-        book = await self.household.get(self.world[book_id]["owner"], f"/books/{book_id}")
-        assert model.book_view(self.world, book_id) == model.lasting(book)
-        assert book["created_at"] <= book["updated_at"]
-
-    async def categories_agree(self, book_id: str) -> None:
-        book = self.world[book_id]
-        for state, deleted in [self.dice.choice([("all", {True, False}), ("live", {False}), ("deleted", {True})])]:
-            path, limit = f"/books/{book_id}/categories", self.dice.randint(5, 20)
-            listed = await self.household.pages(book["owner"], path, [("state", state)], limit)
-            assert [
-                book["categories"][key]
-                for key in sorted(book["categories"])
-                if book["categories"][key]["deleted"] in deleted
-            ] == listed
-
-    async def list_agrees(self, book_id: str, query: Json) -> None:
-        params = [
-            (name, word) for name, value in query.items() for word in (value if isinstance(value, list) else [value])
-        ]
-        path, limit = f"/books/{book_id}/entries", self.dice.choice([2, 5, 200])
-        listed = await self.household.pages(self.world[book_id]["owner"], path, params, limit)
-        assert model.list_view(self.world, book_id, query) == [model.lasting(entry) for entry in listed], query
-        assert all(entry["created_at"] <= entry["updated_at"] for entry in listed)
-
-    async def totals_agree(self, book_id: str, grouping: str | None) -> None:
-        start, end = self.a_range()
-        params = {"from": start.isoformat(), "to": end.isoformat(), **({"group_by": grouping} if grouping else {})}
-        if (start, end) == (date.min, date.max):
-            params = {name: value for name, value in params.items() if name == "group_by"}
-        totals = await self.household.get(self.world[book_id]["owner"], f"/books/{book_id}/totals", params)
-        assert model.totals_view(self.world, book_id, start, end, grouping) == totals, params
-
-    def a_range(self) -> tuple[date, date]:
-        days = [*EDGES, *(date(2023 + n // 12, n % 12 + 1, d) for n in range(10, 15) for d in (1, 15, 28))]
-        start, end = sorted(self.dice.choices(days, k=2))
-        return self.dice.choice([(start, end), (start, end), (date.min, date.max), (date.min, end)])
-
-    def a_query(self, book_id: str) -> Json:
-        start, end = self.a_range()
-        categories = sorted(self.world[book_id]["categories"])
-        query = {
-            "from": start.isoformat(),
-            "to": end.isoformat(),
-            "kind": self.dice.choice(["income", "expense"]),
-            "category_id": self.dice.sample(categories, 3),
-            "tag": self.dice.choice(["food", "FOOD", "여행", "b%"]),
-            "q": self.dice.choice(["lunch", "점", "café", "%", "b", "식비", "\\"]),
-            "min_amount": str(self.dice.choice([1, 20, 300])),
-            "max_amount": str(self.dice.choice([1, 500, 40_000])),
-            "state": self.dice.choice(["live", "deleted", "all"]),
-            "sort": self.dice.choice(SORTS),
-        }
-        return {name: query[name] for name in self.dice.sample(sorted(query), 3)}
-
-    async def views_of_touched(self) -> dict[str, Any]:
-        """What tells apart the worlds that several orders of a race lead to."""
-        return {book_id: await self.views_of(book_id) for book_id in self.touched}
-
-    async def views_of(self, book_id: str) -> Json:
-        user, path = self.world[book_id]["owner"], f"/books/{book_id}"
-        book = await self.household.get(user, path)
-        listed = await self.household.pages(user, f"{path}/entries", [("state", "all")])
-        categories = await self.household.pages(user, f"{path}/categories", [("state", "all")])
-        return {"book": model.lasting(book), "entries": [*map(model.lasting, listed)], "categories": categories}
-
-    def model_views(self, world: World) -> Json:
-        return {
-            book_id: {
-                "book": model.book_view(world, book_id),
-                "entries": model.list_view(world, book_id, {"state": "all"}),
-                "categories": [category for _, category in sorted(world[book_id]["categories"].items())],
-            }
-            for book_id in self.touched
-        }
+def changed(before: World, after: World, named: list[str]) -> set[str]:
+    """The books that something happened to, and those that were named."""
+    return {*named, *(id_ for id_, book in after.books.items() if before.books.get(id_) != book)}
 
 
-def _verdict(world: World, call: Call, body: Json) -> Any:
-    """What the model would have answered, for the message of a failure."""
+def _told(answered: list[tuple[Call, Reply]], world: World, *more: Any) -> str:
+    """What was answered, and what the model would have answered to each call alone."""
+    return pformat([(call, reply, _verdict(world, call, reply)) for call, reply in answered] + [*more], width=120)
+
+
+def _verdict(world: World, call: Call, reply: Reply) -> Any:
     try:
-        return call.act(copy.deepcopy(world), body)
+        return model.answer(world.copy(), call, reply.body)
     except model.Refused as refused:
         return refused.answer
 
 
 def test_any_interleaving_of_clients_leaves_what_the_answers_say(server, tmp_path):
-    with opened_household(server, tmp_path) as household:
+    with opened_household(server, tmp_path, USERS) as household:
         for _ in range(RUNS):
-            run_state_machine_as_test(lambda: Machine(household), settings=PROFILE)
+            # Races end this way or that, so a run that begins like the one before may go on otherwise: that alone is
+            # no failure, and Hypothesis says it by an error of its own.
+            with suppress(FlakyStrategyDefinition):
+                run_state_machine_as_test(lambda: Machine(household), settings=PROFILE)
 
 
 def test_an_edit_that_changes_nothing_is_refused_in_a_book_that_another_worker_deleted(server, tmp_path):
-    with opened_household(server, tmp_path) as household:
-        user = min(household.tokens)
+    with opened_household(server, tmp_path, users=1) as household:
+        (user,) = household.users
         here, there = next(household.workers), next(household.workers)
 
-        async def ask(
-            worker: TestClient[Any, Any], method: str, path: str, body: Json | None = None
-        ) -> tuple[int, Json]:
+        async def ask(worker: TestClient[Any, Any], method: str, path: str, body: Json | None = None) -> Reply:
             household.workers = itertools.repeat(worker)
-            return (await household.request(user, method, path, json=body))[:2]
+            return await household.request(user, method, path, json=body)
 
         async def play() -> int:
-            _, book = await ask(here, "POST", "/books", {"name": "집"})
-            path = f"/books/{book['id']}"
+            path = f"/books/{(await ask(here, 'POST', '/books', {'name': '집'})).body['id']}"
             entry = {"kind": "income", "amount": "1", "occurred_on": "2024-03-01"}
-            _, entry = await ask(here, "POST", f"{path}/entries", entry)
+            entry = (await ask(here, "POST", f"{path}/entries", entry)).body
             await ask(there, "DELETE", path)
-            return (await ask(here, "PATCH", f"{path}/entries/{entry['id']}", {}))[0]
+            return (await ask(here, "PATCH", f"{path}/entries/{entry['id']}", {})).status
 
         assert 409 == household.runner.run(play())

@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,10 +20,13 @@ from eventstore.codec import Metadata
 from eventstore.database import open_database
 from eventstore.keys import Keyring
 from eventstore.store import Change, EventStore
-from ledger.book import Book
+from ledger.book import OWNERS, Book
 from ledger.commands import books as book_commands
 from ledger.commands import entries as commands
+from ledger.commands import members, shares
+from ledger.commands.deciding import change_book
 from ledger.commands.entries import Target
+from ledger.commands.transfers import Amounts, transfer
 from ledger.errors import LedgerError
 from projections.engine import Engine
 from service import READ_MODELS, now
@@ -38,16 +41,18 @@ fresh_database = asynccontextmanager(_fresh_database)
 
 # ── random histories ─────────────────────────────────────────────────────────────────────────────────────
 
+GUESTS = [UUID(int=number) for number in (1, 2)]
 INDEXES = st.integers(0, 50)
 AMOUNTS = st.integers(1, 10**15 - 1).map(str)
 DAYS = st.one_of(st.dates(date(2024, 1, 28), date(2024, 3, 2)), st.dates())
 TEXTS = st.sampled_from(["", "점심", "Lunch", "Café"])
+TAGS = st.lists(TEXTS.filter(bool))
 KINDS = st.sampled_from(["income", "expense"])
 PATCHES = st.fixed_dictionaries(
-    {}, optional={"kind": KINDS, "amount": AMOUNTS, "occurred_on": DAYS, "memo": TEXTS, "tags": st.lists(TEXTS)}
+    {}, optional={"kind": KINDS, "amount": AMOUNTS, "occurred_on": DAYS, "memo": TEXTS, "tags": TAGS}
 )
 STEPS = st.one_of(
-    st.tuples(st.just("record_entry"), INDEXES, KINDS, AMOUNTS, DAYS, INDEXES, TEXTS, st.lists(TEXTS)),
+    st.tuples(st.just("record_entry"), INDEXES, KINDS, AMOUNTS, DAYS, INDEXES, TEXTS, TAGS),
     st.tuples(st.just("amend_entry"), INDEXES, PATCHES),
     st.tuples(st.sampled_from(["delete_entry", "restore_entry"]), INDEXES),
     st.tuples(st.just("duplicate_entry"), INDEXES, st.none() | DAYS),
@@ -56,6 +61,12 @@ STEPS = st.one_of(
     st.tuples(st.just("add_category"), INDEXES, KINDS, TEXTS),
     st.tuples(st.just("rename_category"), INDEXES, INDEXES, TEXTS),
     st.tuples(st.sampled_from(["delete_category", "restore_category"]), INDEXES, INDEXES),
+    st.tuples(st.just("revert_entry"), INDEXES, st.integers(1, 4)),
+    st.tuples(st.just("transfer"), INDEXES, AMOUNTS, DAYS, TEXTS),
+    st.tuples(st.just("close_period"), INDEXES, st.dates(date(2023, 1, 1), date(2024, 2, 1))),
+    st.tuples(st.just("reopen_period"), INDEXES, TEXTS),
+    st.tuples(st.sampled_from(["join", "change_role", "remove_member"]), INDEXES, INDEXES),
+    st.tuples(st.sampled_from(["share_entry", "open_share", "revoke_share"]), INDEXES),
     st.tuples(st.just("start_session"), TEXTS),
     st.tuples(st.sampled_from(["refresh_session", "end_session"]), INDEXES),
     st.tuples(st.just("catch_up")),
@@ -75,6 +86,7 @@ class History:
         self.books: list[UUID] = []
         self.entries: list[tuple[UUID, UUID]] = []
         self.sessions: list[tuple[Session, RefreshToken]] = []
+        self.shares: list[tuple[UUID, UUID, UUID]] = []
 
     @property
     def journals(self) -> list[UUID]:
@@ -120,6 +132,44 @@ class History:
             target = Target(self.metadata, book_id, entry_id, lambda _: None)
             placed = await command(self.ledger, target, *arguments)
             self.entries.append((book_id, placed.entry.id))
+
+    async def transfer(self, _: str, index: int, amount: str, day: date, memo: str) -> None:
+        source, target = (self.books[place % len(self.books)] for place in (index, index + 1))
+        amounts = Amounts(amount, amount)
+        done = await transfer(self.ledger, self.metadata, source, target, amounts, day, memo)
+        self.entries += [(side.book.id, side.entry.id) for side in (done.source, done.target)]
+
+    async def join(self, _: str, index: int, place: int) -> None:
+        def join(book: Book) -> None:
+            book.join(GUESTS[place % len(GUESTS)], "viewer", uuid7())
+
+        await change_book(self.ledger, self.metadata, self.books[index % len(self.books)], OWNERS, join)
+
+    async def change_role(self, _: str, index: int, place: int) -> None:
+        book_id, guest = self.books[index % len(self.books)], GUESTS[place % len(GUESTS)]
+        await members.change_role(self.ledger, self.metadata, book_id, guest, "editor")
+
+    async def remove_member(self, _: str, index: int, place: int) -> None:
+        book_id, guest = self.books[index % len(self.books)], GUESTS[place % len(GUESTS)]
+        await members.remove_member(self.ledger, self.metadata, book_id, guest)
+
+    async def share_entry(self, _: str, index: int) -> None:
+        if self.entries:
+            book_id, entry_id = self.entries[index % len(self.entries)]
+            _code, share, _ = await shares.share_entry(
+                self.ledger, self.metadata, book_id, entry_id, timedelta(hours=1)
+            )
+            self.shares.append((book_id, entry_id, share.id))
+
+    async def open_share(self, _: str, index: int) -> None:
+        if self.shares:
+            book_id, _entry_id, share_id = self.shares[index % len(self.shares)]
+            await shares.note_opening(self.ledger, self.metadata, book_id, share_id)
+
+    async def revoke_share(self, _: str, index: int) -> None:
+        if self.shares:
+            book_id, entry_id, share_id = self.shares[index % len(self.shares)]
+            await shares.revoke_share(self.ledger, self.metadata, book_id, entry_id, str(share_id))
 
     async def category_id(self, book_id: UUID, place: int) -> UUID:
         book = await self.store.load(book_id, Book, book_id)
@@ -240,40 +290,45 @@ def test_rows_made_anew_from_the_events_are_the_live_rows(server):
 
 # ── the same sums, by hand ───────────────────────────────────────────────────────────────────────────────
 
-Sums = dict[tuple[UUID, str, str, str], list[int]]
+Sums = dict[tuple[UUID, str, str, str, str], list[int]]
+"""Income, expense, what was transferred, and how many of the first two; by journal, grain, day, category and member."""
+
+PLACES = {"income": (0, 1, 1), "expense": (1, 1, 1), "transfer_in": (2, 1, 0), "transfer_out": (2, -1, 0)}
+"""Where a kind of posting counts, with which sign, and whether as an entry."""
 
 
 def sums_by_hand(events: list[asyncpg.Record]) -> Sums:
     """Sum what events say in the clear: no key, no class of ours, nothing but the stored bytes."""
-    sums: defaultdict[tuple[UUID, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for event in events:
-        state = json.loads(event["state"])
+    sums: defaultdict[tuple[UUID, str, str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    states = [(event, json.loads(event["state"])) for event in events]
+    authors = {event["stream_id"]: state["actor"] for event, state in states if event["version"] == 1}
+    for event, state in states:
         for name, sign in (("removes", -1), ("adds", 1)):
             posting = state.get(name)
             if posting is None:
                 continue
-            category = posting["category_id"] or str(UUID(int=0))
-            day = posting["occurred_on"]
+            category, day = posting["category_id"] or str(UUID(int=0)), posting["occurred_on"]
+            place, direction, counted = PLACES[posting["kind"]]
             for grain, starts_on in (("day", day), ("month", f"{day[:7]}-01")):
-                of_key = sums[event["journal_id"], grain, starts_on, category]
-                of_key[0 if posting["kind"] == "income" else 1] += sign * posting["amount_minor"]
-                of_key[2] += sign
+                of_key = sums[event["journal_id"], grain, starts_on, category, authors[event["stream_id"]]]
+                of_key[place] += sign * direction * posting["amount_minor"]
+                of_key[3] += sign * counted
     return {key: numbers for key, numbers in sums.items() if any(numbers)}
 
 
 async def stored_sums(connection: asyncpg.Connection, journals: list[UUID]) -> Sums:
     rows = await connection.fetch("SELECT * FROM totals WHERE journal_id = ANY ($1)", journals)
     sums = {}
-    for journal_id, grain, starts_on, category_id, *numbers in rows:
-        sums[journal_id, grain, starts_on.isoformat(), str(category_id)] = [*map(int, numbers)]
+    for journal_id, grain, starts_on, category_id, member_id, *numbers in rows:
+        sums[journal_id, grain, starts_on.isoformat(), str(category_id), str(member_id)] = [*map(int, numbers)]
     return {key: numbers for key, numbers in sums.items() if any(numbers)}
 
 
 async def stored_books(connection: asyncpg.Connection, journals: list[UUID]) -> dict[UUID, list[int]]:
-    rows = await connection.fetch("SELECT * FROM books WHERE journal_id = ANY ($1) AND entry_count > 0", journals)
-    return {
-        row["journal_id"]: [int(row["income_minor"]), int(row["expense_minor"]), row["entry_count"]] for row in rows
-    }
+    rows = await connection.fetch("SELECT * FROM books WHERE journal_id = ANY ($1)", journals)
+    names = ("income_minor", "expense_minor", "transferred_minor")
+    sums = {row["journal_id"]: [int(row[name]) for name in names] for row in rows}
+    return {journal_id: numbers for journal_id, numbers in sums.items() if any(numbers)}
 
 
 def test_totals_are_the_sum_of_what_events_say_in_the_clear(server):
@@ -289,10 +344,10 @@ def test_totals_are_the_sum_of_what_events_say_in_the_clear(server):
             )
             assert by_hand == workshop.run(stored_sums(workshop.live, journals))
             books: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0, 0])
-            for (journal_id, grain, _, _), numbers in by_hand.items():
+            for (journal_id, grain, *_), numbers in by_hand.items():
                 if grain == "day":
-                    books[journal_id] = [*map(sum, zip(books[journal_id], numbers, strict=True))]
-            assert {key: numbers for key, numbers in books.items() if numbers[2]} == workshop.run(
+                    books[journal_id] = [*map(sum, zip(books[journal_id], numbers[:3], strict=True))]
+            assert {key: numbers for key, numbers in books.items() if any(numbers)} == workshop.run(
                 stored_books(workshop.live, journals)
             )
 

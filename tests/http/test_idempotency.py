@@ -1,0 +1,193 @@
+"""Safe retries: the same key and body count once, and are answered as the first time."""
+
+import asyncio
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from service import open_app
+from tests.http.conftest import PASSWORD, Household, entries_of, path_of
+
+KEY = {"Idempotency-Key": "2f6d5b1e-0a53-4a4e-9f5e-0f3f0d5c8a11"}
+
+
+@pytest.fixture
+async def made(home, book):
+    """What the POSTs below act on."""
+    other = await home.open_book(name="other")
+    entry = await home.record(book)
+    deleted = await home.record(book, memo="deleted")
+    await home.patch(path_of(entry), {"memo": "second version"})
+    await home.delete(path_of(deleted))
+    category = await home.category(book, "식비")
+    gone = await home.category(book, "쇼핑")
+    await home.delete(f"/books/{book['id']}/categories/{gone['id']}")
+    trash = await home.open_book(name="trash")
+    await home.delete(f"/books/{trash['id']}")
+    return {
+        "book": f"/books/{book['id']}",
+        "ids": {"from_book": book["id"], "to_book": other["id"]},
+        "entry": path_of(entry),
+        "deleted": path_of(deleted),
+        "category": category["id"],
+        "gone": f"/books/{book['id']}/categories/{gone['id']}",
+        "trash": f"/books/{trash['id']}",
+    }
+
+
+POSTS = {
+    "open a book": lambda made: ("/books", {"name": "새집", "opening_balance": "5"}),
+    "restore a book": lambda made: (f"{made['trash']}/restore", {}),
+    "add a category": lambda made: (f"{made['book']}/categories", {"name": "반려동물", "kind": "expense"}),
+    "restore a category": lambda made: (f"{made['gone']}/restore", {}),
+    "record an entry": lambda made: (
+        f"{made['book']}/entries",
+        {"kind": "expense", "amount": "100", "memo": "점심", "category_id": made["category"]},
+    ),
+    "duplicate an entry": lambda made: (f"{made['entry']}/duplicate", {"occurred_on": "2026-03-01"}),
+    "restore an entry": lambda made: (f"{made['deleted']}/restore", {}),
+    "revert an entry": lambda made: (f"{made['entry']}/revert", {"version": 1}),
+    "transfer": lambda made: ("/transfers", {**made["ids"], "amount": "70", "memo": "저축"}),
+    "invite": lambda made: (f"{made['book']}/invitations", {"email": "jun@example.com", "role": "viewer"}),
+    "close a period": lambda made: (f"{made['book']}/closings", {"through": "2020-12-31"}),
+    "share an entry": lambda made: (f"{made['entry']}/shares", {"expires_in_seconds": 3600}),
+}
+
+
+OTHERS = {
+    "name": "다른 이름",
+    "amount": "101",
+    "version": 2,
+    "occurred_on": "2026-03-02",
+    "role": "editor",
+    "through": "2020-11-30",
+    "expires_in_seconds": 3601,
+}
+"""Values that make another request of a body that has such a field."""
+
+
+@pytest.fixture(params=POSTS.values(), ids=POSTS.keys())
+def post(request, made):
+    """A path and a body that can be posted once."""
+    return request.param(made)
+
+
+async def positions(home, made):
+    """How long the journals are that a POST may write to."""
+    views = [await home.get(f"{path}/history") for path in (made["book"], made["trash"])]
+    lists = [await home.get(f"/books/{made['ids'][name]}/entries?state=all") for name in made["ids"]]
+    books = await home.get("/books?state=all")
+    return [answer.json for answer in (*views, *lists, books)]
+
+
+async def test_retry_is_answered_as_the_first_time_and_changes_nothing(home, made, post):
+    path, body = post
+    first = await home.post(path, body, headers=KEY)
+    state = await positions(home, made)
+    again = await home.post(path, body, headers=KEY)
+
+    assert first.status in {200, 201}, first.content
+    assert (first.status, first.content) == (again.status, again.content)
+    assert (None, "true") == tuple(answer.headers.get("Idempotency-Replayed") for answer in (first, again))
+    assert [first.headers.get(name) for name in ("ETag", "Location")] == [
+        again.headers.get(name) for name in ("ETag", "Location")
+    ]
+    assert state == await positions(home, made)
+
+
+async def test_key_with_another_body_is_refused_and_changes_nothing(home, made, post):
+    path, body = post
+    await home.post(path, body, headers=KEY)
+    state = await positions(home, made)
+    for name in body.keys() & OTHERS.keys():
+        answer = await home.post(path, {**body, name: OTHERS[name]}, headers=KEY)
+        assert (422, "idempotency-key-reused") == answer.outcome
+        assert ["Idempotency-Key"] == [error["field"] for error in answer.json["errors"]]
+    assert state == await positions(home, made)
+
+
+async def test_retry_spelled_otherwise_is_the_same_body(home, book):
+    headers = {**KEY, "Content-Type": "application/json"}
+    first = await home.ask("POST", entries_of(book), data=b'{"kind":"expense","amount":"5"}', headers=headers)
+    again = await home.ask("POST", entries_of(book), data=b'{ "amount": "5", "kind": "expense" }', headers=headers)
+    assert (201, first.content) == (again.status, again.content)
+
+
+async def test_retry_after_the_entry_was_changed_deleted_and_closed_shows_it_as_it_was(home, book):
+    category = await home.category(book, "식비")
+    body = {"kind": "expense", "amount": "100", "occurred_on": "2026-01-05", "category_id": category["id"]}
+    first = await home.post(entries_of(book), body, headers=KEY)
+    await home.patch(path_of(first.json), {"amount": "900"})
+    await home.patch(f"/books/{book['id']}/categories/{category['id']}", {"name": "밥값"})
+    await home.delete(path_of(first.json))
+    await home.made(f"/books/{book['id']}/closings", {"through": "2026-01-31"})
+    await home.delete(f"/books/{book['id']}")
+    again = await home.post(entries_of(book), body, headers=KEY)
+    assert (201, first.content) == (again.status, again.content)
+
+
+async def test_retry_after_a_restart_is_known(home, book, settings):
+    first = await home.post(entries_of(book), {"kind": "income", "amount": "3"}, headers=KEY)
+    async with open_app(settings, settings.database_url) as app, TestClient(TestServer(app)) as client:
+        again = await Household(client, home.email, home.tokens).post(
+            entries_of(book), {"kind": "income", "amount": "3"}, headers=KEY
+        )
+    assert (201, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+
+
+async def test_twins_in_flight_have_one_effect_and_one_answer(home, made, post):
+    path, body = post
+    answers = await asyncio.gather(*(home.post(path, body, headers=KEY) for _ in range(4)))
+    assert 1 == len({(answer.status, answer.content) for answer in answers})
+    replayed = [answer.headers.get("Idempotency-Replayed") for answer in answers]
+    assert (1, 3) == (replayed.count(None), replayed.count("true"))
+
+
+async def test_keys_of_two_users_do_not_meet(home, stranger):
+    mine = await home.post("/books", {"name": "하나"}, headers=KEY)
+    theirs = await stranger.post("/books", {"name": "둘"}, headers=KEY)
+    assert (201, 201) == (mine.status, theirs.status)
+    assert mine.json["id"] != theirs.json["id"]
+
+
+async def test_refused_request_leaves_its_key_free(home, book):
+    await home.delete(f"/books/{book['id']}")
+    body = {"kind": "expense", "amount": "100"}
+    assert (409, "book-deleted") == (await home.post(entries_of(book), body, headers=KEY)).outcome
+    await home.post(f"/books/{book['id']}/restore")
+    answer = await home.post(entries_of(book), {**body, "amount": "7"}, headers=KEY)
+    assert (201, None) == (answer.status, answer.headers.get("Idempotency-Replayed"))
+
+
+async def test_retry_by_who_is_no_member_any_more_finds_no_book(home, stranger, book):
+    invitation = await home.made(f"/books/{book['id']}/invitations", {"email": stranger.email, "role": "editor"})
+    await stranger.post(f"/invitations/{invitation['token']}/accept")
+    body = {"kind": "expense", "amount": "100"}
+    assert 201 == (await stranger.post(entries_of(book), body, headers=KEY)).status
+    me = (await stranger.get("/users/me")).json["id"]
+    await home.delete(f"/books/{book['id']}/members/{me}")
+    assert (404, "book-not-found") == (await stranger.post(entries_of(book), body, headers=KEY)).outcome
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "two words", "열쇠".encode().decode("latin-1")])
+async def test_malformed_key_is_refused(home, book, key):
+    answer = await home.post(entries_of(book), {"kind": "expense", "amount": "1"}, headers={"Idempotency-Key": key})
+    assert {"Idempotency-Key"} == answer.errors.keys()
+
+
+async def test_invitation_accepted_twice_under_one_key_is_one_acceptance(home, stranger, book):
+    invitation = await home.made(f"/books/{book['id']}/invitations", {"email": stranger.email, "role": "viewer"})
+    path = f"/invitations/{invitation['token']}/accept"
+    first, again = await stranger.post(path, headers=KEY), await stranger.post(path, headers=KEY)
+    assert (200, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+    assert 410 == (await stranger.post(path)).status
+
+
+async def test_sign_up_retried_under_one_key_is_one_account(guest):
+    body = {"email": "retry@example.com", "password": PASSWORD, "name": "되풀이"}
+    first = await guest.post("/users/signup", body, headers=KEY)
+    again = await guest.post("/users/signup", body, headers=KEY)
+    assert (201, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+    assert (409, "email-taken") == (await guest.post("/users/signup", body)).outcome
+    for other in ({"name": "다른"}, {"password": "ganz-anderes-Pferd-9"}):
+        assert 422 == (await guest.post("/users/signup", {**body, **other}, headers=KEY)).status
