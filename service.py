@@ -16,9 +16,11 @@ from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import aiohttp
 import asyncpg
 import click
 import orjson
@@ -40,10 +42,15 @@ import projections.http
 from auth.addresses import Network
 from auth.ceremonies import Ceremonies
 from auth.commands.deciding import Auth, find_user
+from auth.commands.delivery import Channel, Delivery
 from auth.commands.refusals import Refusals
 from auth.edge import edge
+from auth.later import Later
+from auth.mail import FolderMail, SmtpMail
+from auth.message import MAIL, PHONE
 from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
 from auth.passwords import Passwords, owasp_hasher
+from auth.phone import WebhookPhone
 from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from eventstore.codec import Metadata
@@ -53,7 +60,7 @@ from eventstore.errors import StoreError, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
 from eventstore.migrate import migrate, require_migrated
 from eventstore.store import EventStore
-from ledger.answers import answer_plain
+from ledger.answers import answer, answer_plain, require_match
 from ledger.commands.deciding import Ledger
 from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
@@ -63,15 +70,16 @@ from projections.engine import Engine
 from projections.entries import ENTRIES
 from projections.exports import Exports
 from projections.moments import Moment
+from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
 from projections.projector import Projector
 from projections.schema import create_read_models
-from projections.sessions import SESSIONS
+from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
 from projections.totals import TOTALS
 from projections.users import USERS
 
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, DENYLIST)
+READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, DENYLIST, OUTBOX)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -104,6 +112,10 @@ class Settings:
     trusted_proxies: tuple[Network, ...] = ()
     time_zone: str = "Asia/Seoul"
     log_level: str = "info"
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    sms_webhook_url: str = field(default="", repr=False)
+    sms_webhook_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -124,6 +136,10 @@ class Settings:
             trusted_proxies=tuple(map(_network, env.list("TRUSTED_PROXIES", []))),
             time_zone=env.str("TIME_ZONE", cls.time_zone, validate=_require_time_zone),
             log_level=env.str("LOG_LEVEL", cls.log_level, validate=validate.OneOf(LOG_LEVELS)),
+            smtp_url=env.str("SMTP_URL", ""),
+            mail_from=env.str("MAIL_FROM", ""),
+            sms_webhook_url=env.str("SMS_WEBHOOK_URL", ""),
+            sms_webhook_secret=env.str("SMS_WEBHOOK_SECRET", ""),
         )
 
 
@@ -162,6 +178,12 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.IdempotencyKeyReused: 422,
     auth.errors.TooManyAttempts: 429,
     auth.errors.TooManySignIns: 503,
+    auth.errors.WrongPassword: 403,
+    auth.errors.SessionNotFound: 404,
+    auth.errors.EmailVerifiedBefore: 409,
+    auth.errors.LinkInvalid: 410,
+    auth.errors.UserChanged: 412,
+    auth.errors.TooManyMessages: 429,
     ledger.errors.InvalidField: 422,
     ledger.errors.NotPermitted: 403,
     ledger.errors.BookNotFound: 404,
@@ -264,13 +286,15 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.callback(passwords.close)
         seed = master_key.derive("access token signing")
         tokens = AccessTokens(seed, settings.public_url, settings.public_url, uuid7, now)
-        denylist, projector = Denylist(engine), Projector(engine)
+        denylist, projector, later = Denylist(engine), Projector(engine), Later()
         throttle, refusals = Throttle(database, master_key.derive("throttle")), Refusals(store, now)
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
         await stack.enter_async_context(running(denylist.run, dsn))
+        await stack.enter_async_context(later.working())
         if settings.projector:
             await stack.enter_async_context(running(projector.run, dsn))
+            await stack.enter_async_context(sending(settings, dsn, store, engine, master_key))
 
         door = edge(
             frozenset(settings.cors_origins),
@@ -292,9 +316,15 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             uuid7,
             now,
             Ceremonies(settings.public_url, master_key.derive("passkey challenges"), now),
+            master_key.derive("mailed links"),
+            partial(list_session_ids, engine),
+            can_text=bool(settings.sms_webhook_url),
         )
         app[auth_requests.TRUSTED_PROXIES] = settings.trusted_proxies
         app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
+        app[auth_requests.LANGUAGE], app[auth_requests.LATER] = ledger_requests.preferred_language, later
+        app[auth_requests.RESOURCES] = auth_requests.Resources(answer, require_match)
+        app[auth_requests.MAIL_IS_SET_UP] = bool(settings.smtp_url)
 
         async def find_email(user_id: UUID) -> str:
             return (await find_user(identity, user_id)).email
@@ -313,6 +343,33 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app.on_response_prepare.append(projections.http.seclude)
         add_routes(app)
         yield app
+
+
+@asynccontextmanager
+async def sending(
+    settings: Settings, dsn: str, store: EventStore, engine: Engine, master_key: MasterKey
+) -> AsyncIterator[None]:
+    """Send mail and texts in the background for as long as the context lasts. Raises: click.UsageError."""
+    async with aiohttp.ClientSession() as client:
+        delivery = Delivery(
+            store, _channels(settings, client), master_key.derive("mailed links"), settings.public_url, now
+        )
+        async with running(Outbox(engine, delivery.deliver).run, dsn):
+            yield
+
+
+def _channels(settings: Settings, client: aiohttp.ClientSession) -> dict[str, Channel]:
+    """The ways to users that are set; mail goes into a folder where it has no other way. Raises: click.UsageError."""
+    sender = settings.mail_from or f"gagyebu@{urlsplit(settings.public_url).hostname}"
+    channels: dict[str, Channel] = {MAIL: FolderMail(settings.data_dir / "mail", sender)}
+    try:
+        if settings.smtp_url:
+            channels[MAIL] = SmtpMail(settings.smtp_url, sender)
+        if settings.sms_webhook_url:
+            channels[PHONE] = WebhookPhone(client, settings.sms_webhook_url, settings.sms_webhook_secret, now)
+    except ValueError as error:
+        raise click.UsageError(f"GAGYEBU_SMTP_URL, GAGYEBU_SMS_WEBHOOK_URL and its _SECRET: {error}.") from None
+    return channels
 
 
 def add_routes(app: web.Application) -> None:
@@ -482,10 +539,11 @@ def _say_ready(settings: Settings, port: int) -> None:
 async def project(settings: Settings) -> None:
     """Run a projector alone until SIGTERM or SIGINT."""
     stop = _stop_event()
-    keyring = Keyring(_master_key(settings))
-    async with open_database(settings.database_url, settings.pool_size_max) as database:
-        projector = Projector(Engine(database, keyring, READ_MODELS))
-        async with running(projector.run, settings.database_url):
+    dsn, master_key = settings.database_url, _master_key(settings)
+    keyring = Keyring(master_key)
+    async with open_database(dsn, settings.pool_size_max) as database:
+        engine, store = Engine(database, keyring, READ_MODELS), EventStore(database, keyring)
+        async with running(Projector(engine).run, dsn), sending(settings, dsn, store, engine, master_key):
             click.echo("projecting")
             await stop.wait()
 
@@ -571,7 +629,7 @@ def migrate_command(settings: Settings) -> None:
 @main.command("project")
 @click.pass_obj
 def project_command(settings: Settings) -> None:
-    """Run a projector alone, beside services started with GAGYEBU_PROJECTOR=false."""
+    """Run a projector alone, beside services started with GAGYEBU_PROJECTOR=false; it also sends the mail."""
     if not settings.database_url:
         raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL has its projector in `serve`.")
     _run(project(settings))

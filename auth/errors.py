@@ -93,3 +93,38 @@ class TooManyAttempts(AuthError):
     """There were too many attempts: try again in {retry_after_seconds} seconds."""
 
     retry_after_seconds: int
+
+
+class WrongPassword(AuthError):
+    """The password is wrong."""
+
+
+class SessionNotFound(AuthError):
+    """You have no such session, or it has ended."""
+
+
+class LinkInvalid(AuthError):
+    """This link was used, replaced by another or has expired: ask for a new one."""
+
+
+class EmailVerifiedBefore(AuthError):
+    """Your e-mail address is verified: there is nothing to do."""
+
+
+class TooManyMessages(AuthError):
+    """Several such messages were sent to you lately: look for them, or try again later."""
+
+
+class UserChanged(AuthError):
+    """Your account is no longer what your If-Match names: read it again."""
+
+    version: int
+    etag: str | None = None
+
+
+class Undelivered(AuthError):
+    """The message could not be handed over; it is tried again."""
+
+
+class Undeliverable(AuthError):
+    """The other side will never take this message."""

@@ -10,6 +10,8 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates
 
+from auth.message import MAIL, PHONE
+
 EMAIL_LENGTH_MAX: Final = 254
 PASSWORD_LENGTH_MIN: Final = 8
 PASSWORD_LENGTH_MAX: Final = 128
@@ -98,14 +100,8 @@ class Credential(fields.Dict):
     """What `navigator.credentials` answered, by its `toJSON()`; judged by the ceremony that it answers."""
 
 
-class Strict(Schema):
-    class Meta:
-        unknown = RAISE
-
-
-class SignUp(Strict):
-    email = Email(required=True)
-    password = Normalized(
+def _new_password() -> Normalized:
+    return Normalized(
         required=True,
         validate=validate.Length(
             PASSWORD_LENGTH_MIN,
@@ -113,9 +109,15 @@ class SignUp(Strict):
             error=f"A password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.",
         ),
     )
-    name = Name(load_default=None, allow_none=True)
-    birth_date = BirthDate(load_default=None, allow_none=True)
-    phone_number = PhoneNumber(load_default=None, allow_none=True)
+
+
+class Strict(Schema):
+    class Meta:
+        unknown = RAISE
+
+
+class Dated(Strict):
+    """Has a birth date, which is today at the latest."""
 
     def __init__(self, today: date) -> None:
         super().__init__()
@@ -125,6 +127,22 @@ class SignUp(Strict):
     def _validate_birth_date(self, value: date | None, **_: Any) -> None:
         if value is not None and value > self._today:
             raise ValidationError("A birth date is not in the future.")
+
+
+class SignUp(Dated):
+    email = Email(required=True)
+    password = _new_password()
+    name = Name(load_default=None, allow_none=True)
+    birth_date = BirthDate(load_default=None, allow_none=True)
+    phone_number = PhoneNumber(load_default=None, allow_none=True)
+
+
+class AmendUser(Dated):
+    """A JSON merge patch (RFC 7396): null takes a field away."""
+
+    name = Name(allow_none=True)
+    birth_date = BirthDate(allow_none=True)
+    phone_number = PhoneNumber(allow_none=True)
 
 
 class SignIn(Strict):
@@ -162,6 +180,32 @@ class RegisterPasskey(Strict):
 
 class Refresh(Strict):
     refresh_token = fields.String(required=True)
+
+
+class ChangePassword(Strict):
+    current_password = Normalized(required=True)
+    new_password = _new_password()
+
+
+class ChangeEmail(Strict):
+    email = Email(required=True)
+    password = Normalized(required=True)
+
+
+class UseLink(Strict):
+    token = fields.String(required=True)
+
+
+class ForgotPassword(Strict):
+    email = Email(required=True)
+    via = fields.String(
+        load_default=MAIL, validate=validate.OneOf((MAIL, PHONE), error=f"Via is “{MAIL}” or “{PHONE}”.")
+    )
+
+
+class ResetPassword(Strict):
+    token = fields.String(required=True)
+    new_password = _new_password()
 
 
 class Nothing(Strict):

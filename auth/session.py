@@ -20,6 +20,9 @@ ROTATIONS_MAX: Final = 10_000
 """More than one every quarter of an hour for LIFETIME; it bounds the stream, which every refresh replays."""
 
 SIGNED_OUT: Final = "signed_out"
+ENDED_FROM_ELSEWHERE: Final = "ended_from_elsewhere"
+"""By the user, in another session."""
+PASSWORD_WAS_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a reason
 REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"  # noqa: S105 - the name of a reason
 
 

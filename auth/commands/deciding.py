@@ -1,6 +1,6 @@
 """How every command on an account is decided: on what is stored, anew where it moved on meanwhile."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
@@ -14,13 +14,17 @@ from auth.session import Session
 from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from auth.user import User
-from eventstore.codec import Metadata
+from eventstore.aggregate import Aggregate
+from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
 from eventstore.store import Change, EventStore
 
 ATTEMPTS_MAX: Final = 10
 
 Result = TypeVar("Result")
+
+Decide = Callable[[User], Awaitable[Sequence[Aggregate]]]
+"""Changes a user. Returns: what is to be recorded of it, unless nothing happened to it."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,12 @@ class Auth:
     new_id: Callable[[], UUID]
     clock: Callable[[], datetime]
     ceremonies: Ceremonies
+    link_key: bytes
+    """What the secrets of mailed links follow from."""
+    list_sessions: Callable[[UUID], Awaitable[Sequence[UUID]]]
+    """The sessions of a user that have not ended, up to now."""
+    can_text: bool
+    """Whether there is a way to a phone."""
 
 
 async def find_user(auth: Auth, user_id: UUID) -> User:
@@ -56,6 +66,35 @@ async def change_user(auth: Auth, metadata: Metadata, user_id: UUID, decide: Cal
             return user
         try:
             await auth.store.append(metadata, [Change(user_id, user)])
+        except Conflict:
+            continue
+        return user
+    raise TooManySignIns
+
+
+async def decide_on_user(
+    auth: Auth,
+    metadata: Metadata,
+    user_id: UUID,
+    decide: Decide,
+    find_more: Callable[[User], Awaitable[Sequence[PlainEvent]]] | None = None,
+) -> User:
+    """Decide on the stored user; what changed is recorded together, all in the user's journal.
+
+    `find_more` finds events to be recorded with it, of other streams.
+    Raises: Unauthenticated, TooManySignIns, and what `decide` raises.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        user = await find_user(auth, user_id)
+        changed = [aggregate for aggregate in await decide(user) if aggregate.unrecorded_events()]
+        more = await find_more(user) if find_more else []
+        if not changed:
+            return user
+        try:
+            if more:
+                await auth.store.append_many(metadata, user_id, changed, more)
+            else:
+                await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed])
         except Conflict:
             continue
         return user

@@ -1,21 +1,32 @@
 """Commands on sessions: sign in, go on, sign out."""
 
+import contextlib
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from auth import tokens as access_tokens
-from auth.commands.deciding import Auth, change_session, retrying
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session, retrying
 from auth.commands.limiting import limited
 from auth.commands.proving import Proof, prove_factor, prove_passkey, record
-from auth.errors import InvalidCredentials, InvalidPasskey, InvalidRefreshToken, RefreshTokenReused
+from auth.errors import (
+    InvalidCredentials,
+    InvalidPasskey,
+    InvalidRefreshToken,
+    RefreshTokenReused,
+    SessionNotFound,
+    TooManySignIns,
+)
 from auth.refusal import WRONG_FACTOR, WRONG_PASSWORD
-from auth.session import SIGNED_OUT, RefreshToken, Session
+from auth.session import ENDED_FROM_ELSEWHERE, SIGNED_OUT, RefreshToken, Session
 from auth.tokens import Principal
 from auth.user import EmailClaim, User, claim_id
-from eventstore.codec import Metadata
+from eventstore.codec import Metadata, PlainEvent
+from eventstore.errors import Conflict
 from eventstore.store import Guard
+
+_SESSION_EVENTS: Final = (Session.Started, Session.Refreshed, Session.Ended)
 
 
 @dataclass(frozen=True)
@@ -121,13 +132,53 @@ async def sign_out(auth: Auth, request_id: str, principal: Principal) -> None:
     await change_session(auth, request_id, principal.user_id, principal.session_id, decide)
 
 
+async def end_session(auth: Auth, metadata: Metadata, user_id: UUID, session_id: UUID) -> None:
+    """End one session of the user's. Raises: SessionNotFound, TooManySignIns."""
+
+    def decide(session: Session) -> None:
+        if session.ended:
+            raise SessionNotFound
+        session.end(ENDED_FROM_ELSEWHERE)
+
+    if await change_session(auth, metadata.request_id, user_id, session_id, decide) is None:
+        raise SessionNotFound
+
+
+async def end_sessions(auth: Auth, metadata: Metadata, user_id: UUID, kept: UUID | None, reason: str) -> None:
+    """End all sessions of the user's but one. Raises: TooManySignIns."""
+    for _ in range(ATTEMPTS_MAX):
+        endings = await endings_of(auth, user_id, kept, reason)
+        if not endings:
+            return
+        first = await auth.store.load(user_id, Session, endings[0].stream_id)
+        if first is None or first.ended:
+            continue
+        first.end(reason)
+        with contextlib.suppress(Conflict):  # one was refreshed or ended meanwhile
+            await auth.store.append_many(metadata, user_id, [first], endings[1:])
+    raise TooManySignIns
+
+
+async def endings_of(auth: Auth, user_id: UUID, kept: UUID | None, reason: str) -> list[PlainEvent]:
+    """The events that end all living sessions of the user's but one, found in two queries however many there are."""
+    living = [session_id for session_id in await auth.list_sessions(user_id) if session_id != kept]
+    if not living:
+        return []
+    last = await auth.store.find_last(user_id, living, _SESSION_EVENTS)
+    return [
+        PlainEvent(Session.Ended, stream_id, event.version + 1, {"reason": reason})
+        for stream_id, event in last.items()
+        if event is not None and not isinstance(event.event, Session.Ended)
+    ]
+
+
 async def _verified_user(auth: Auth, account: UUID, password: str, client: _Client) -> User:
     """Look for the user with this password; an unknown address takes the same steps and the same time.
 
     Raises: InvalidCredentials, TooManySignIns.
     """
     claim = await auth.store.load(account, EmailClaim, account)
-    user_id = claim.user_id if claim else account
+    user_id = (claim and claim.user_id) or account
     user = await auth.store.load(user_id, User, user_id)
     verified = await auth.passwords.verify(user.password_hash if user else None, password)
     if user is None or not verified:

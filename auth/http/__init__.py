@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from auth.http import accounts, factors, sessions
+from auth.http import accounts, factors, messages, sessions
 
 
 def routes() -> list[web.RouteDef]:
     """All of them, in the order of the traffic."""
-    return [*sessions.routes(), *accounts.routes(), *factors.routes()]
+    return [*sessions.routes(), *accounts.routes(), *factors.routes(), *messages.routes()]

@@ -1,6 +1,7 @@
 """What every route of the accounts takes from a request, and how it answers."""
 
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -11,6 +12,7 @@ from marshmallow import Schema
 
 from auth.addresses import Network, client_address
 from auth.commands.deciding import Auth
+from auth.later import Later
 from auth.middleware import PRINCIPAL, REQUEST_ID
 from eventstore.codec import Metadata
 
@@ -22,6 +24,27 @@ Today = Callable[[web.Request], date]
 TODAY: Final[web.AppKey[Today]] = web.AppKey("today")
 """The day where the client is."""
 TRUSTED_PROXIES: Final[web.AppKey[Collection[Network]]] = web.AppKey("trusted_proxies")
+
+Language = Callable[[web.Request], str]
+LANGUAGE: Final[web.AppKey[Language]] = web.AppKey("language")
+"""The language that the client prefers."""
+LATER: Final = web.AppKey("later", Later)
+"""Work that an answer does not wait for."""
+MAIL_IS_SET_UP: Final = web.AppKey("mail_is_set_up", bool)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """How the whole API answers with a resource, and checks what clients expect of one.
+
+    `require_match` takes the view, the error to raise where it is another than the client knows, and its version.
+    """
+
+    answer: Callable[[web.Request, Any], web.Response]
+    require_match: Callable[[web.Request, Any, Callable[[int, str], Exception], int], None]
+
+
+RESOURCES: Final = web.AppKey("resources", Resources)
 
 USER_AGENT_LENGTH_MAX: Final = 500
 

@@ -2,14 +2,16 @@
 
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from aiohttp import web
 
 from auth import schemas
 from auth.commands import sessions as commands
-from auth.errors import InvalidRefreshToken, RefreshTokenReused
-from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of
+from auth.errors import InvalidRefreshToken, RefreshTokenReused, SessionNotFound
+from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
+from auth.session import ENDED_FROM_ELSEWHERE
 
 GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -27,6 +29,8 @@ def routes() -> list[web.RouteDef]:
         web.post("/users/signin/passkey/options", show_passkey_options),
         web.post("/users/signin/passkey", sign_in_with_passkey),
         web.post("/users/signout", sign_out),
+        web.delete("/users/me/sessions", end_other_sessions),
+        web.delete("/users/me/sessions/{session}", end_session),
         web.get("/.well-known/jwks.json", show_keys),
     ]
 
@@ -76,6 +80,29 @@ async def sign_out(request: web.Request) -> web.Response:
     await commands.sign_out(request.app[AUTH], request[REQUEST_ID], principal)
     await request.app[CATCH_UP](principal.user_id)
     return web.Response(status=204)
+
+
+async def end_session(request: web.Request) -> web.Response:
+    user_id, session_id = request[PRINCIPAL].user_id, _session_id(request)
+    await commands.end_session(request.app[AUTH], metadata_of(request), user_id, session_id)
+    await request.app[CATCH_UP](user_id)
+    return web.Response(status=204)
+
+
+async def end_other_sessions(request: web.Request) -> web.Response:
+    principal = request[PRINCIPAL]
+    own = (principal.user_id, principal.session_id)
+    await commands.end_sessions(request.app[AUTH], metadata_of(request), *own, ENDED_FROM_ELSEWHERE)
+    await request.app[CATCH_UP](principal.user_id)
+    return web.Response(status=204)
+
+
+def _session_id(request: web.Request) -> UUID:
+    """Raises: SessionNotFound, also for what is no UUID."""
+    try:
+        return UUID(request.match_info["session"])
+    except ValueError:
+        raise SessionNotFound from None
 
 
 @public

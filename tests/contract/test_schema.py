@@ -32,6 +32,7 @@ WITHOUT_JOURNAL = {
     "members_by_user": "finds the books of a user",
     "shares_by_id": "finds the link that a code opens",
     "denylist_by_expiry": "finds what has expired",
+    "outbox_by_age": "finds what has waited longest",
     "entries_by_terms": "its terms are each of one journal",
     "attempts_pkey": "of whoever guesses, not of a journal",
     "attempts_by_expiry": "finds what has expired",

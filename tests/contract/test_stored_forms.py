@@ -9,6 +9,7 @@ import orjson
 import pytest
 from eventsourcing.utils import resolve_topic
 
+from auth.message import Message
 from auth.passkeys import Passkeys, passkey_id, passkeys_id
 from auth.refusal import WRONG_PASSWORD
 from auth.session import Session
@@ -31,8 +32,10 @@ USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 PROVED_SESSION, STEP = map(an_id, range(31, 33))
 
+CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
+
 LIST_TOPICS = """
-import auth.passkeys, auth.refusal, auth.session, auth.totp, auth.user
+import auth.message, auth.passkeys, auth.refusal, auth.session, auth.totp, auth.user
 import ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.operation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
@@ -186,6 +189,35 @@ def test_golden_refused_sign_in_is_replayed():
         refusal.ip,
         refusal.unrecorded,
     )
+
+
+def test_golden_changed_user_claims_and_messages_are_replayed():
+    user, freed, taken, link, refused = map(replayed, (CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED))
+    assert ("new@example.com", True, None, 2, "$argon2id$four") == (
+        user.email,
+        user.email_verified,
+        user.pending_email,
+        user.credentials,
+        user.password_hash,
+    )
+    assert ("이", None, "+821087654321", datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)) == (
+        user.name,
+        user.birth_date,
+        user.phone_number,
+        user.phone_number_since,
+    )
+    assert (None, CHANGED_USER) == (freed.user_id, taken.user_id)
+    assert Message is type(link)
+    assert ("verify_email", "mail", "old@example.com", "ko", 0, False, True) == (
+        link.kind,
+        link.channel,
+        link.to,
+        link.language,
+        link.credentials,
+        link.waiting,
+        link.used,
+    )
+    assert ("phone", "+821087654321", False) == (refused.channel, refused.to, refused.waiting)
 
 
 def test_golden_events_are_folded_into_every_read_model():

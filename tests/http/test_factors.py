@@ -473,3 +473,24 @@ async def test_what_is_proved_again_counts_together_with_guesses_at_sign_in(home
 
     assert (await home.ask(method, path, json=guess)).outcome == LIMITED
     assert (await sign_in(home)).outcome == LIMITED
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/users/me/password", {"new_password": "another-Pferd-78"}, "current_password"),
+        ("/users/me/email", {"email": "new@example.com"}, "password"),
+    ],
+)
+async def test_password_alone_is_limited_where_it_is_asked_for_again_and_has_no_guess_forgotten(
+    home, path, body, field
+):
+    async def guess(password):
+        return (await home.ask("PUT", path, json={**body, field: password})).outcome
+
+    for _ in range(throttle.SIGN_IN.pair.free - 1):
+        assert await guess(WRONG) == (403, "wrong-password")
+    assert (await guess(PASSWORD))[0] in {202, 204}
+    assert (await home.post(TOTP_PATH, {"password": WRONG})).outcome == (401, "invalid-credentials")
+
+    assert await guess(PASSWORD) == LIMITED

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +15,8 @@ from pyotp import TOTP
 
 from tests.authenticator import Authenticator, encode
 from tests.conftest import MASTER_KEY
+from tests.fault.until import until
+from tests.mailbox import token_in
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -39,6 +42,7 @@ def process(dsn, tmp_path):
             "GAGYEBU_DATABASE_URL": dsn,
             "GAGYEBU_MASTER_KEY": MASTER_KEY.text,
             "GAGYEBU_PORT": "0",
+            "GAGYEBU_DATA_DIR": str(tmp_path),
             **settings,
         }
         with log.open("wb") as stderr:
@@ -126,6 +130,8 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     log = tmp_path / "stderr"
     async with process(log) as address:
         secrets = await live_a_little(address, dsn)
+        (mail,) = await until(lambda: list(tmp_path.glob("mail/*.eml")))
+        secrets.append(token_in(message_from_bytes(mail.read_bytes(), policy=policy.default)))
 
     text = log.read_text("utf-8")
     lines = [orjson.loads(line) for line in text.splitlines()]

@@ -168,7 +168,15 @@ async def test_token_is_needed_on_every_route_that_is_not_public(guest):
         ("POST", "/users/signup"),
         ("POST", "/users/signin"),
         ("GET", "/users/signin"),
+        ("POST", "/users/signin/passkey"),
+        ("POST", "/users/signin/passkey/options"),
         ("POST", "/users/token"),
+        ("POST", "/users/forgot-password"),
+        *(
+            (method, f"/users/{link}")
+            for method in ("GET", "HEAD", "POST")
+            for link in ("verify-email", "confirm-email", "reset-password")
+        ),
         *((method, path) for method in ("GET", "HEAD") for path in ("/livez", "/readyz", "/problems/slug")),
         *((method, "/.well-known/jwks.json") for method in ("GET", "HEAD")),
         *((method, "/s/code") for method in ("GET", "HEAD")),

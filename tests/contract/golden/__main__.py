@@ -6,6 +6,7 @@ from typing import Final
 
 from pyotp import TOTP
 
+from auth.message import MAIL, PASSWORD_CHANGED, PHONE, VERIFY_EMAIL, Message
 from auth.passkeys import Passkeys, passkey_id, passkeys_id
 from auth.refusal import WRONG_PASSWORD, SignInRefusal
 from auth.session import SIGNED_OUT, RefreshToken, Session
@@ -27,6 +28,7 @@ from tests.given import an_id
 START: Final = datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
+CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
 BATCH: Final = an_id(19)
 PROVED_SESSION, STEP = map(an_id, range(31, 33))
 
@@ -133,6 +135,43 @@ def a_batch() -> Batch:
     return batch
 
 
+def a_changed_user() -> User:
+    """Verified, amended, with another address and another password."""
+    user = User(CHANGED_USER, "old@example.com", None, date(1990, 2, 28), None, "$argon2id$three")
+    user.verify_email()
+    user.amend_profile("이", None, "+821087654321", START)
+    user.ask_email_change("new@example.com", START + timedelta(days=1))
+    user.change_email("new@example.com")
+    user.change_password("$argon2id$four")
+    return user
+
+
+def a_freed_claim() -> EmailClaim:
+    claim = EmailClaim(FREED_CLAIM, CHANGED_USER)
+    claim.release()
+    return claim
+
+
+def a_taken_claim() -> EmailClaim:
+    claim = EmailClaim(TAKEN_CLAIM, USER)
+    claim.release()
+    claim.reclaim(CHANGED_USER)
+    return claim
+
+
+def a_link() -> Message:
+    message = Message(LINK, VERIFY_EMAIL, MAIL, "old@example.com", "ko", 0, START + timedelta(days=7))
+    message.note_sent()
+    message.use(VERIFY_EMAIL, START)
+    return message
+
+
+def a_refused_text() -> Message:
+    message = Message(REFUSED, PASSWORD_CHANGED, PHONE, "+821087654321", "en", 1, START + timedelta(days=3))
+    message.note_refused()
+    return message
+
+
 STORY: Final = [
     Change(CLAIM, EmailClaim(CLAIM, USER)),
     Change(USER, a_user()),
@@ -148,6 +187,11 @@ STORY: Final = [
     Change(SHARED, a_share()),
     Change(SHARED, ShareOpening(an_id(18), SHARE)),
     Change(SHARED, a_batch()),
+    Change(FREED_CLAIM, a_freed_claim()),
+    Change(TAKEN_CLAIM, a_taken_claim()),
+    Change(CHANGED_USER, a_changed_user()),
+    Change(CHANGED_USER, a_link()),
+    Change(CHANGED_USER, a_refused_text()),
     Change(an_id(20), Operation(an_id(20))),
     Change(USER, SignInRefusal(an_id(33), WRONG_PASSWORD, "curl", "192.0.2.9", 3)),
     Change(BOOK, an_entry()),  # its lines are of the first forms: what was added later is told above it
