@@ -23,6 +23,23 @@ class Unauthenticated(AuthError):
     """Sign in first: this needs a valid access token."""
 
 
+class UnknownKey(Unauthenticated):
+    """The token may be signed by a key that this process has not heard of yet."""
+
+
+@dataclass(eq=False)
+class InsufficientScope(AuthError):
+    """This API token is not for that: its scopes or books do not reach so far, and the account takes a sign-in."""
+
+    scope: str | None = None
+
+    @property
+    def challenge(self) -> str:
+        """What WWW-Authenticate says (RFC 6750, 3.1)."""
+        scope = f', scope="{self.scope}"' if self.scope else ""
+        return f'Bearer error="insufficient_scope"{scope}'
+
+
 class InvalidRefreshToken(AuthError):
     """The refresh token is not valid, or no longer: sign in again."""
 
@@ -44,3 +61,35 @@ class WeakPassword(AuthError):
 
 class TooManySignIns(AuthError):
     """Too many are signing in at the same moment: try again."""
+
+
+class ApiTokenNotFound(AuthError):
+    """You have no such API token, or it was revoked."""
+
+
+@dataclass(eq=False)
+class TooManyApiTokens(AuthError):
+    """You have {tokens_max} API tokens, and that is as many as there may be: revoke one first."""
+
+    tokens_max: int
+
+
+@dataclass(eq=False)
+class IdempotencyKeyReused(AuthError):
+    """This key came with another request before: take a new key for a new request, the same body for a retry."""
+
+    field: str = "Idempotency-Key"
+
+
+@dataclass(eq=False)
+class ClientExists(AuthError):
+    """There is a service named {name}."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class ClientNotFound(AuthError):
+    """There is no service with the name or id {name}."""
+
+    name: str

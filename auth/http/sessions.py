@@ -13,6 +13,9 @@ from auth.middleware import PRINCIPAL, REQUEST_ID, public
 
 GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
+KEYS_CACHED_SECONDS: Final = 300
+"""A key signs as soon as it is made; who meets one that he does not know asks again."""
+
 _SIGN_IN: Final = schemas.SignIn()
 _REFRESH: Final = schemas.Refresh()
 _NOTHING: Final = schemas.Nothing()
@@ -65,7 +68,7 @@ async def sign_out(request: web.Request) -> web.Response:
 @public
 async def show_keys(request: web.Request) -> web.Response:
     response = answer(request.app[AUTH].tokens.jwks())
-    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Cache-Control"] = f"public, max-age={KEYS_CACHED_SECONDS}"
     return response
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from auth.errors import Unauthenticated
 from auth.middleware import authenticate
-from auth.tokens import LIFETIME, TOKEN_LENGTH_MAX, AccessTokens
+from auth.tokens import LIFETIME, TOKEN_LENGTH_MAX, AccessTokens, TokenKey
 
 SEED = bytes(range(32))
 ISSUER = "https://gagyebu.example"
@@ -57,7 +57,7 @@ def clock():
 
 @pytest.fixture
 def tokens(clock):
-    return AccessTokens(SEED, ISSUER, AUDIENCE, uuid4, clock)
+    return AccessTokens([TokenKey(SEED)], ISSUER, AUDIENCE, uuid4, clock)
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_token_is_the_only_one_with_its_id(tokens, token):
 
 def test_token_of_one_worker_verifies_on_another_whose_clock_is_behind(clock, token):
     clock.now = START - timedelta(seconds=5)
-    assert AccessTokens(SEED, ISSUER, AUDIENCE, uuid4, clock).verify(token).user_id == USER_ID
+    assert AccessTokens([TokenKey(SEED)], ISSUER, AUDIENCE, uuid4, clock).verify(token).user_id == USER_ID
 
 
 def test_token_verifies_until_it_expires(tokens, token, clock):

@@ -4,7 +4,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from auth.api_token import REVOKED_BY_OWNER, ApiSecret, ApiToken
+from auth.clients import Clients
 from auth.session import SIGNED_OUT, RefreshToken, Session
+from auth.signing_keys import SigningKeys
 from auth.user import EmailClaim, User
 from eventstore.aggregate import UNRECORDED
 from eventstore.codec import Metadata, encode
@@ -22,6 +25,7 @@ START: Final = datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 BATCH: Final = an_id(19)
+KEYS, CLIENTS, CLIENT, API_TOKEN = map(an_id, range(40, 44))
 
 
 def a_user() -> User:
@@ -99,10 +103,35 @@ def a_batch() -> Batch:
     return batch
 
 
+def signing_keys() -> SigningKeys:
+    keys = SigningKeys(KEYS)
+    keys.generate("first", "cHVibGlj", "c2VjcmV0")
+    keys.rotate("second", "cHVibGljMg", "c2VjcmV0Mg", at_once=True)
+    return keys
+
+
+def some_clients() -> Clients:
+    clients = Clients(CLIENTS)
+    clients.add(CLIENT, "reports", "secret")
+    clients.remove("reports")
+    return clients
+
+
+def an_api_token() -> ApiToken:
+    digest = ApiSecret(USER, API_TOKEN, bytes(32)).digest
+    token = ApiToken(API_TOKEN, "가계 스크립트", digest, ["read", "write"], [BOOK], START + timedelta(days=90))
+    token.note_use(date(2026, 11, 24))
+    token.revoke(REVOKED_BY_OWNER)
+    return token
+
+
 STORY: Final = [
     Change(CLAIM, EmailClaim(CLAIM, USER)),
     Change(USER, a_user()),
     Change(USER, a_session()),
+    Change(KEYS, signing_keys()),
+    Change(CLIENTS, some_clients()),
+    Change(USER, an_api_token()),
     Change(BOOK, a_book()),
     Change(SHARED, a_shared_book()),
     Change(SHARED, an_invitation()),
