@@ -1,13 +1,15 @@
 """Whatever a client may show as Bearer: access tokens and API tokens."""
 
-from collections.abc import Awaitable
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from auth.api_token import ApiSecret
 from auth.commands.api_tokens import ApiTokens
 from auth.commands.keys import KeyFollower
-from auth.errors import UnknownKey
+from auth.errors import Unauthenticated, UnknownKey
 from auth.tokens import AccessTokens, Principal
+
+Judged = TypeVar("Judged")
 
 
 class BearerTokens:
@@ -25,17 +27,19 @@ class BearerTokens:
         try:
             return self._access_tokens.verify(token)
         except UnknownKey:
-            return self._verify_with_newer_keys(token)
+            return self._with_newer_keys(self._access_tokens.verify, token)
 
     async def claims_of(self, token: str) -> dict[str, Any]:
         """The claims of an access token. Raises: as verify."""
         try:
             return self._access_tokens.claims_of(token)
         except UnknownKey:
-            await self._keys.look()
-            return self._access_tokens.claims_of(token)
+            return await self._with_newer_keys(self._access_tokens.claims_of, token)
 
-    async def _verify_with_newer_keys(self, token: str) -> Principal:
+    async def _with_newer_keys(self, judge: Callable[[str], Judged], token: str) -> Judged:
         """A neighbour may have signed it by a key that was made a moment ago."""
         await self._keys.look()
-        return self._access_tokens.verify(token)
+        try:
+            return judge(token)
+        except UnknownKey:
+            raise Unauthenticated from None
