@@ -32,6 +32,7 @@ from environs import Env, EnvError, EnvValidationError
 from marshmallow import ValidationError, validate
 from uuid_utils.compat import uuid7
 
+import auth.cli
 import auth.errors
 import auth.http
 import auth.http.requests as auth_requests
@@ -41,22 +42,25 @@ import ledger.http.requests as ledger_requests
 import projections.http
 from auth.addresses import Network
 from auth.ceremonies import Ceremonies
+from auth.commands.api_tokens import ApiTokens
+from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth, find_user
 from auth.commands.delivery import Channel, Delivery
+from auth.commands.keys import KeyFollower, open_keys, token_keys
 from auth.commands.refusals import Refusals
 from auth.edge import edge
 from auth.later import Later
 from auth.mail import FolderMail, SmtpMail
 from auth.message import MAIL, PHONE
-from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
+from auth.middleware import PRINCIPAL, REQUEST_ID, authenticate, authentication, public
 from auth.passwords import Passwords, owasp_hasher
 from auth.phone import WebhookPhone
 from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
-from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres
-from eventstore.errors import StoreError, StoreUnavailable
+from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres, reached_postgres
+from eventstore.errors import JournalNotWritable, StoreError, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
 from eventstore.migrate import migrate, require_migrated
 from eventstore.store import EventStore
@@ -64,6 +68,7 @@ from ledger.answers import answer, answer_plain, require_match
 from ledger.commands.deciding import Ledger
 from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
+from projections.api_tokens import API_TOKENS, count_api_tokens
 from projections.books import BOOKS, get_book, list_closings, list_members
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine
@@ -76,10 +81,13 @@ from projections.projector import Projector
 from projections.schema import create_read_models
 from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
+from projections.signing_keys import key_sweep
 from projections.totals import TOTALS
 from projections.users import USERS
 
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, DENYLIST, OUTBOX)
+FIRST_KEY: Final = "access token signing"
+"""What the first key that signs access tokens is derived for."""
+READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, API_TOKENS, DENYLIST, OUTBOX)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -177,6 +185,9 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.WeakPassword: 422,
     auth.errors.IdempotencyKeyReused: 422,
     auth.errors.TooManyAttempts: 429,
+    auth.errors.InsufficientScope: 403,
+    auth.errors.ApiTokenNotFound: 404,
+    auth.errors.TooManyApiTokens: 409,
     auth.errors.TooManySignIns: 503,
     auth.errors.WrongPassword: 403,
     auth.errors.SessionNotFound: 404,
@@ -218,6 +229,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.CategoryChanged: 412,
     ledger.errors.EntryChanged: 412,
     ledger.errors.TooBusy: 503,
+    JournalNotWritable: 403,
     StoreUnavailable: 503,
 }
 
@@ -226,8 +238,23 @@ STATUSES: Final[dict[type[Exception], int]] = {
 async def attribute(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the ledger who acts; it knows nothing of sessions and tokens."""
     principal = request.get(PRINCIPAL)
-    request[ledger_requests.METADATA] = Metadata(principal.user_id if principal else None, request[REQUEST_ID])
+    books = principal.grant.books if principal and principal.grant else None
+    if books is not None:
+        _require_book(request, books)
+    user_id = principal.user_id if principal else None
+    request[ledger_requests.METADATA] = Metadata(user_id, request[REQUEST_ID], writable=books)
     return await handler(request)
+
+
+def _require_book(request: web.Request, books: frozenset[UUID]) -> None:
+    """A token for some books is for the routes of one book, and finds no other.
+
+    Raises: InsufficientScope, BookNotFound.
+    """
+    if "book" not in request.match_info:
+        raise auth.errors.InsufficientScope
+    if ledger_requests.book_id(request) not in books:
+        raise ledger.errors.BookNotFound
 
 
 @public
@@ -284,12 +311,14 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.push_async_callback(store.close)
         engine, passwords = Engine(database, keyring, READ_MODELS), Passwords(owasp_hasher())
         stack.callback(passwords.close)
-        seed = master_key.derive("access token signing")
-        tokens = AccessTokens(seed, settings.public_url, settings.public_url, uuid7, now)
-        denylist, projector, later = Denylist(engine), Projector(engine), Later()
         throttle, refusals = Throttle(database, master_key.derive("throttle")), Refusals(store, now)
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
+        keys = await open_keys(store, master_key.derive(FIRST_KEY), str(uuid7()))
+        tokens = AccessTokens(token_keys(keys), settings.public_url, settings.public_url, uuid7, now)
+        follower = KeyFollower(store, tokens, keys.version)
+        bearer = BearerTokens(tokens, ApiTokens(store, now), follower)
+        denylist, projector, later = Denylist(engine, key_sweep(follower.note_version)), Projector(engine), Later()
         await stack.enter_async_context(running(denylist.run, dsn))
         await stack.enter_async_context(later.working())
         if settings.projector:
@@ -299,9 +328,9 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         door = edge(
             frozenset(settings.cors_origins),
             lambda error, request_id: problem_of(error, STATUSES, request_id),
-            ledger.http.UPLOADS,
+            ledger.http.UPLOADS | auth.http.FORMS,
         )
-        middlewares = [door, authentication(tokens, denylist), attribute]
+        middlewares = [door, authentication(bearer, denylist), attribute]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
         app[projections.http.EXPORTS] = Exports(engine)
@@ -325,6 +354,10 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app[auth_requests.LANGUAGE], app[auth_requests.LATER] = ledger_requests.preferred_language, later
         app[auth_requests.RESOURCES] = auth_requests.Resources(answer, require_match)
         app[auth_requests.MAIL_IS_SET_UP] = bool(settings.smtp_url)
+        app[auth_requests.BEARER] = bearer
+        app[auth_requests.AUTHENTICATE] = lambda header: authenticate(header, bearer, denylist)
+        app[auth_requests.OPERATION] = ledger_requests.operation_of
+        app[auth_requests.COUNT_API_TOKENS] = lambda user_id: count_api_tokens(engine, user_id, now())
 
         async def find_email(user_id: UUID) -> str:
             return (await find_user(identity, user_id)).email
@@ -643,6 +676,23 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
     except (StoreError, EmbeddedPostgresError, OSError, asyncpg.PostgresError) as error:
         raise click.ClickException(str(error)) from None
 
+
+@asynccontextmanager
+async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
+    """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
+    async with AsyncExitStack() as stack:
+        dsn = settings.database_url or await stack.enter_async_context(reached_postgres(settings.data_dir))
+        if not settings.database_url:
+            await migrate_database(dsn)
+        master_key = _master_key(settings)
+        database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
+        store = EventStore(database, Keyring(master_key))
+        stack.push_async_callback(store.close)
+        yield auth.cli.Administration(store, master_key.derive(FIRST_KEY), str(uuid7()), now)
+
+
+main.add_command(auth.cli.keys_group(open_administration, _run))
+main.add_command(auth.cli.service_group(open_administration, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

@@ -23,6 +23,23 @@ class Unauthenticated(AuthError):
     """Sign in first: this needs a valid access token."""
 
 
+class UnknownKey(Unauthenticated):
+    """The token may be signed by a key that this process has not heard of yet."""
+
+
+@dataclass(eq=False)
+class InsufficientScope(AuthError):
+    """This API token is not for that: its scopes or books do not reach so far, and the account takes a sign-in."""
+
+    scope: str | None = None
+
+    @property
+    def challenge(self) -> str:
+        """What WWW-Authenticate says (RFC 6750, 3.1)."""
+        scope = f', scope="{self.scope}"' if self.scope else ""
+        return f'Bearer error="insufficient_scope"{scope}'
+
+
 class InvalidRefreshToken(AuthError):
     """The refresh token is not valid, or no longer: sign in again."""
 
@@ -89,6 +106,7 @@ class UnusablePasskey(AuthError):
     field: str = "credential"
 
 
+@dataclass(eq=False)
 class TooManyAttempts(AuthError):
     """There were too many attempts: try again in {retry_after_seconds} seconds."""
 
@@ -111,10 +129,12 @@ class EmailVerifiedBefore(AuthError):
     """Your e-mail address is verified: there is nothing to do."""
 
 
+@dataclass(eq=False)
 class TooManyMessages(AuthError):
     """Several such messages were sent to you lately: look for them, or try again later."""
 
 
+@dataclass(eq=False)
 class UserChanged(AuthError):
     """Your account is no longer what your If-Match names: read it again."""
 
@@ -128,3 +148,28 @@ class Undelivered(AuthError):
 
 class Undeliverable(AuthError):
     """The other side will never take this message."""
+
+
+class ApiTokenNotFound(AuthError):
+    """You have no such API token, or it was revoked."""
+
+
+@dataclass(eq=False)
+class TooManyApiTokens(AuthError):
+    """You have {tokens_max} API tokens, and that is as many as there may be: revoke one first."""
+
+    tokens_max: int
+
+
+@dataclass(eq=False)
+class ClientExists(AuthError):
+    """There is a service named {name}."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class ClientNotFound(AuthError):
+    """There is no service with the name or id {name}."""
+
+    name: str

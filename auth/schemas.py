@@ -5,11 +5,13 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
+from uuid import UUID
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates
+from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
+from auth.api_token import SCOPES
 from auth.message import MAIL, PHONE
 
 EMAIL_LENGTH_MAX: Final = 254
@@ -20,6 +22,10 @@ PHONE_NUMBER_LENGTH_MAX: Final = 40
 OTP_LENGTH_MAX: Final = 64
 PHONE_REGION: Final = "KR"
 BORN_MIN: Final = date(1900, 1, 1)
+TOKEN_BOOKS_MAX: Final = 50
+TOKEN_SECONDS_MIN: Final = 60
+TOKEN_SECONDS_MAX: Final = 365 * 86_400
+TOKEN_SECONDS_DEFAULT: Final = 90 * 86_400
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -206,6 +212,35 @@ class ForgotPassword(Strict):
 class ResetPassword(Strict):
     token = fields.String(required=True)
     new_password = _new_password()
+
+
+class CreateApiToken(Strict):
+    name = Name(required=True)
+    scopes = fields.List(
+        fields.String(validate=validate.OneOf(SCOPES, error="A scope is read or write.")),
+        required=True,
+        validate=validate.Length(min=1, max=len(SCOPES), error="Name read, write or both."),
+    )
+    books = fields.List(
+        fields.UUID(),
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, TOKEN_BOOKS_MAX, error=f"Name 1 to {TOKEN_BOOKS_MAX} books, or leave it out."),
+    )
+    expires_in_seconds = fields.Integer(
+        load_default=TOKEN_SECONDS_DEFAULT,
+        strict=True,
+        validate=validate.Range(
+            TOKEN_SECONDS_MIN,
+            TOKEN_SECONDS_MAX,
+            error=f"A token lasts {TOKEN_SECONDS_MIN} to {TOKEN_SECONDS_MAX} seconds.",
+        ),
+    )
+
+    @post_load
+    def _without_repeats(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        books: list[UUID] | None = data["books"]
+        return {**data, "books": books and list(dict.fromkeys(books))}
 
 
 class Nothing(Strict):

@@ -23,6 +23,8 @@ SIGNED_OUT: Final = "signed_out"
 ENDED_FROM_ELSEWHERE: Final = "ended_from_elsewhere"
 """By the user, in another session."""
 PASSWORD_WAS_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a reason
+REVOKED: Final = "revoked"
+"""By whoever held one of its tokens (RFC 7009)."""
 REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"  # noqa: S105 - the name of a reason
 
 
@@ -120,6 +122,14 @@ class Session(Aggregate):
             raise InvalidRefreshToken
         elif not self._is_retry(successor, now):
             self.end(REFRESH_TOKEN_REUSED)
+
+    def continues_with(self, token: RefreshToken, now: datetime) -> bool:
+        """Tell whether this token is the current one, and good at this time."""
+        return not self.ended and now < self.expires_on and token.matches(self.refresh_hash)
+
+    def has_issued(self, token: RefreshToken) -> bool:
+        """Tell whether this token is the current one or was before."""
+        return token.matches(self.refresh_hash) or token.digest in self.spent_hashes
 
     def end(self, reason: str) -> None:
         """End the session; nothing happens where it has ended."""

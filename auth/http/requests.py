@@ -11,15 +11,27 @@ from aiohttp import web
 from marshmallow import Schema
 
 from auth.addresses import Network, client_address
+from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth
 from auth.later import Later
 from auth.middleware import PRINCIPAL, REQUEST_ID
+from auth.tokens import Principal
 from eventstore.codec import Metadata
 
 AUTH: Final = web.AppKey("auth", Auth)
 CatchUp = Callable[[UUID], Awaitable[None]]
 CATCH_UP: Final[web.AppKey[CatchUp]] = web.AppKey("catch_up")
 """Brings the denylist up to date with a user's journal."""
+BEARER: Final = web.AppKey("bearer", BearerTokens)
+Authenticate = Callable[[str | None], Awaitable[Principal]]
+AUTHENTICATE: Final[web.AppKey[Authenticate]] = web.AppKey("authenticate")
+"""Tells whom an Authorization header speaks for. Raises: Unauthenticated."""
+Operation = Callable[[web.Request], Awaitable[Metadata]]
+OPERATION: Final[web.AppKey[Operation]] = web.AppKey("operation")
+"""Who asks, and for which operation: that of the Idempotency-Key. Raises: ValidationError, JSONDecodeError."""
+CountApiTokens = Callable[[UUID], Awaitable[int]]
+COUNT_API_TOKENS: Final[web.AppKey[CountApiTokens]] = web.AppKey("count_api_tokens")
+"""How many API tokens of a user can be used."""
 Today = Callable[[web.Request], date]
 TODAY: Final[web.AppKey[Today]] = web.AppKey("today")
 """The day where the client is."""

@@ -15,6 +15,9 @@ from auth.session import ENDED_FROM_ELSEWHERE
 
 GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
+KEYS_CACHED_SECONDS: Final = 300
+"""A key signs as soon as it is made; who meets one that he does not know asks again."""
+
 _SIGN_IN: Final = schemas.SignIn()
 _SIGN_IN_WITH_PASSKEY: Final = schemas.SignInWithPasskey()
 _REFRESH: Final = schemas.Refresh()
@@ -108,7 +111,7 @@ def _session_id(request: web.Request) -> UUID:
 @public
 async def show_keys(request: web.Request) -> web.Response:
     response = answer(request.app[AUTH].tokens.jwks())
-    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Cache-Control"] = f"public, max-age={KEYS_CACHED_SECONDS}"
     return response
 
 

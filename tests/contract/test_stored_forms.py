@@ -9,10 +9,13 @@ import orjson
 import pytest
 from eventsourcing.utils import resolve_topic
 
+from auth.api_token import ApiToken
+from auth.clients import Clients
 from auth.message import Message
 from auth.passkeys import Passkeys, passkey_id, passkeys_id
 from auth.refusal import WRONG_PASSWORD
 from auth.session import Session
+from auth.signing_keys import SigningKey, SigningKeys
 from auth.totp import Totp, TotpStep, totp_id
 from auth.user import User
 from eventstore.codec import canonical
@@ -31,11 +34,12 @@ ROOT = Path(__file__).parents[2]
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 PROVED_SESSION, STEP = map(an_id, range(31, 33))
-
 CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
+KEYS, CLIENTS, CLIENT, API_TOKEN = map(an_id, range(51, 55))
 
 LIST_TOPICS = """
-import auth.message, auth.passkeys, auth.refusal, auth.session, auth.totp, auth.user
+import auth.api_token, auth.clients, auth.message, auth.passkeys, auth.refusal, auth.session, auth.signing_keys
+import auth.totp, auth.user
 import ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.operation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
@@ -218,6 +222,30 @@ def test_golden_changed_user_claims_and_messages_are_replayed():
         link.used,
     )
     assert ("phone", "+821087654321", False) == (refused.channel, refused.to, refused.waiting)
+
+
+def test_golden_signing_keys_are_replayed():
+    keys = replayed(KEYS)
+    first_at, second_at = (datetime(2026, 11, 23, 1, 2, second, 456789, tzinfo=UTC) for second in (5, 6))
+    assert SigningKeys is type(keys)
+    assert {
+        "first": SigningKey("first", "cHVibGlj", "c2VjcmV0", first_at, second_at, retired=True),
+        "second": SigningKey("second", "cHVibGljMg", "c2VjcmV0Mg", second_at),
+    } == keys.keys
+
+
+def test_golden_clients_and_api_token_are_replayed():
+    clients, token = replayed(CLIENTS), replayed(API_TOKEN)
+    assert Clients is type(clients)
+    assert {} == clients.clients
+    assert ApiToken is type(token)
+    assert ("가계 스크립트", ["read", "write"], [BOOK], date(2026, 11, 24), True) == (
+        token.name,
+        token.scopes,
+        token.books,
+        token.last_used_on,
+        token.revoked,
+    )
 
 
 def test_golden_events_are_folded_into_every_read_model():

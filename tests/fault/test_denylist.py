@@ -172,7 +172,7 @@ async def test_denials_that_expired_are_forgotten_in_memory_and_in_the_database(
         expires_at = denylist._expires_at[soon]
         await until(lambda: time.time() > expires_at)
         await denylist._purge(connection)
-        assert [(later,)] == [tuple(row) for row in await connection.fetch("SELECT session_id FROM denylist")]
+        assert [(later,)] == [tuple(row) for row in await connection.fetch("SELECT stream_id FROM denylist")]
         assert (False, True) == (denylist.is_denied(user, soon), denylist.is_denied(user, later))
     await connection.close()
 

@@ -137,7 +137,7 @@ async def test_password_change_ends_hundreds_of_sessions(home, store):
 
 
 async def start_sessions(store, user_id, count):
-    sessions = [Session(an_id(number + 1), "hash", "phone", "192.0.2.1") for number in range(count)]
+    sessions = [Session(an_id(number + 1), "hash", "phone", "192.0.2.1", ["pwd"]) for number in range(count)]
     await store.append(Metadata(user_id, "test"), [Change(user_id, session) for session in sessions])
 
 

@@ -6,10 +6,13 @@ from typing import Final
 
 from pyotp import TOTP
 
+from auth.api_token import REVOKED_BY_OWNER, ApiSecret, ApiToken
+from auth.clients import Clients
 from auth.message import MAIL, PASSWORD_CHANGED, PHONE, VERIFY_EMAIL, Message
 from auth.passkeys import Passkeys, passkey_id, passkeys_id
 from auth.refusal import WRONG_PASSWORD, SignInRefusal
 from auth.session import SIGNED_OUT, RefreshToken, Session
+from auth.signing_keys import SigningKeys
 from auth.totp import Totp, TotpStep, totp_id
 from auth.user import EmailClaim, User
 from eventstore.aggregate import UNRECORDED
@@ -31,6 +34,7 @@ SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
 CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
 BATCH: Final = an_id(19)
 PROVED_SESSION, STEP = map(an_id, range(31, 33))
+KEYS, CLIENTS, CLIENT, API_TOKEN = map(an_id, range(51, 55))
 
 
 def a_user() -> User:
@@ -172,6 +176,28 @@ def a_refused_text() -> Message:
     return message
 
 
+def signing_keys() -> SigningKeys:
+    keys = SigningKeys(KEYS)
+    keys.generate("first", "cHVibGlj", "c2VjcmV0")
+    keys.rotate("second", "cHVibGljMg", "c2VjcmV0Mg", at_once=True)
+    return keys
+
+
+def some_clients() -> Clients:
+    clients = Clients(CLIENTS)
+    clients.add(CLIENT, "reports", "secret")
+    clients.remove("reports")
+    return clients
+
+
+def an_api_token() -> ApiToken:
+    digest = ApiSecret(USER, API_TOKEN, bytes(32)).digest
+    token = ApiToken(API_TOKEN, "가계 스크립트", digest, ["read", "write"], [BOOK], START + timedelta(days=90))
+    token.note_use(date(2026, 11, 24))
+    token.revoke(REVOKED_BY_OWNER)
+    return token
+
+
 STORY: Final = [
     Change(CLAIM, EmailClaim(CLAIM, USER)),
     Change(USER, a_user()),
@@ -180,6 +206,9 @@ STORY: Final = [
     Change(USER, TotpStep(STEP, 58_792_322)),
     Change(USER, some_passkeys()),
     Change(USER, a_session()),
+    Change(KEYS, signing_keys()),
+    Change(CLIENTS, some_clients()),
+    Change(USER, an_api_token()),
     Change(BOOK, a_book()),
     Change(SHARED, a_shared_book()),
     Change(SHARED, an_invitation()),
