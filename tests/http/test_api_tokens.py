@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 import auth.http
-from tests.http.conftest import NOWHERE, Household, entries_of
+from tests.http.conftest import NOWHERE, PASSWORD, Household, entries_of
 
 SCRIPT = {"name": "가계 스크립트", "scopes": ["write"]}
 
@@ -141,6 +141,15 @@ async def test_token_survives_the_end_of_the_session_that_made_it(home):
     token = await issued(home)
     assert (await home.post("/users/signout")).status == 204
     assert (await script_of(home, token).get("/books")).status == 200
+
+
+async def test_token_survives_another_password_until_it_is_revoked(home):
+    token = await issued(home)
+    passwords = {"current_password": PASSWORD, "new_password": "another-Pferd-78"}
+    assert (await home.ask("PUT", "/users/me/password", json=passwords)).status == 204
+
+    assert (await script_of(home, token).get("/books")).status == 200
+    assert [token["id"]] == [one["id"] for one in await listed(home)]
 
 
 async def test_token_changed_in_any_place_is_refused(home, guest):
