@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from auth.commands.deciding import Auth, decide_on_user
+from auth.commands.deciding import Auth, decide_on_user, log_events, topics_of
 from auth.commands.emails import claim_email
 from auth.commands.messages import link_id, link_message, notices
 from auth.errors import EmailTaken, IdempotencyKeyReused
@@ -58,10 +58,12 @@ async def sign_up(
     claim = await claim_email(auth, email, user.id)
     link = link_message(auth, user, link_id(auth, user.id, VERIFY_EMAIL), VERIFY_EMAIL, language)
     changes = [Change(claim.id, claim), Change(user.id, user), Change(user.id, link)]
+    topics = topics_of([user])
     try:
         await auth.store.append(Metadata(user.id, request_id), changes)
     except Conflict:
         return await _signed_up_before(auth, user, password), True
+    log_events(topics, user.id, request_id)
     return user, False
 
 

@@ -1,10 +1,13 @@
 """How every command on an account is decided: on what is stored, anew where it moved on meanwhile."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
+
+import structlog
+from eventsourcing.utils import get_topic
 
 from auth.ceremonies import Ceremonies
 from auth.commands.refusals import Refusals
@@ -25,6 +28,8 @@ Result = TypeVar("Result")
 
 Decide = Callable[[User], Awaitable[Sequence[Aggregate]]]
 """Changes a user. Returns: what is to be recorded of it, unless nothing happened to it."""
+
+_log = structlog.get_logger("security")
 
 
 @dataclass(frozen=True)
@@ -57,21 +62,6 @@ async def find_user(auth: Auth, user_id: UUID) -> User:
     return user
 
 
-async def change_user(auth: Auth, metadata: Metadata, user_id: UUID, decide: Callable[[User], None]) -> User:
-    """Change the stored user; nothing is appended where nothing happens. Raises: Unauthenticated, TooManySignIns."""
-    for _ in range(ATTEMPTS_MAX):
-        user = await find_user(auth, user_id)
-        decide(user)
-        if not user.unrecorded_events():
-            return user
-        try:
-            await auth.store.append(metadata, [Change(user_id, user)])
-        except Conflict:
-            continue
-        return user
-    raise TooManySignIns
-
-
 async def decide_on_user(
     auth: Auth,
     metadata: Metadata,
@@ -90,6 +80,7 @@ async def decide_on_user(
         more = await find_more(user) if find_more else []
         if not changed:
             return user
+        topics = topics_of(changed, more)
         try:
             if more:
                 await auth.store.append_many(metadata, user_id, changed, more)
@@ -97,6 +88,7 @@ async def decide_on_user(
                 await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed])
         except Conflict:
             continue
+        log_events(topics, user_id, metadata.request_id)
         return user
     raise TooManySignIns
 
@@ -111,10 +103,12 @@ async def change_session(
         decide(session)
         if not session.unrecorded_events():
             return session
+        topics = topics_of([session])
         try:
             await auth.store.append(Metadata(user_id, request_id), [Change(user_id, session)])
         except Conflict:
             continue
+        log_events(topics, user_id, request_id)
         return session
     raise TooManySignIns
 
@@ -127,3 +121,15 @@ async def retrying(attempt: Callable[[], Awaitable[Result]]) -> Result:
         except Conflict:
             continue
     raise TooManySignIns
+
+
+def topics_of(aggregates: Iterable[Aggregate], more: Iterable[PlainEvent] = ()) -> list[str]:
+    """What is to be recorded; once it is, the aggregates no longer tell."""
+    kinds = [type(event) for aggregate in aggregates for event in aggregate.unrecorded_events()]
+    return [get_topic(kind) for kind in (*kinds, *(event.kind for event in more))]
+
+
+def log_events(topics: Iterable[str], user_id: UUID, request_id: str) -> None:
+    """Log what was recorded: each event of an account is one of security."""
+    for topic in topics:
+        _log.info("security event", topic=topic, user_id=user_id, request_id=request_id)

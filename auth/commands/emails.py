@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, find_user
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, find_user, log_events, topics_of
 from auth.commands.limiting import require_password
 from auth.commands.messages import link_message, next_link_id, notices, parse_link, use_link
 from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid, TooManySignIns
@@ -84,10 +84,12 @@ async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -
         told = notices(auth, user, EMAIL_CHANGED, language)
         user.change_email(message.to)
         changes = [Change(user_id, changed) for changed in (user, message, *told)]
+        topics = topics_of(change.aggregate for change in changes)
         try:
             await auth.store.append(Metadata(user_id, request_id), [*claims, *changes])
         except Conflict:
             continue
+        log_events(topics, user_id, request_id)
         return
     raise TooManySignIns
 

@@ -4,10 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-import structlog
-from eventsourcing.utils import get_topic
-
-from auth.commands.deciding import Auth, find_user
+from auth.commands.deciding import Auth, find_user, log_events, topics_of
 from auth.errors import InvalidCredentials, InvalidPasskey, OtpRequired
 from auth.passkeys import Passkeys, passkeys_id
 from auth.totp import Totp, totp_id
@@ -20,8 +17,6 @@ from eventstore.store import Change, Guard
 PASSWORD: Final = "pwd"  # noqa: S105 - a word of RFC 8176
 ONE_TIME_CODE: Final = "otp"
 SEVERAL_FACTORS: Final = "mfa"
-
-_log = structlog.get_logger("security")
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ async def record(auth: Auth, metadata: Metadata, user_id: UUID, proof: Proof, *a
     Raises: Conflict; InvalidCredentials where the same was shown at the same moment.
     """
     changed = [aggregate for aggregate in (*proof.aggregates, *allowed) if aggregate.unrecorded_events()]
-    topics = [get_topic(type(event)) for aggregate in changed for event in aggregate.unrecorded_events()]
+    topics = topics_of(changed)
     if not changed:
         return
     try:
@@ -115,5 +110,4 @@ async def record(auth: Auth, metadata: Metadata, user_id: UUID, proof: Proof, *a
         if conflict.stream_id in proof.once:
             raise InvalidCredentials from None
         raise
-    for topic in topics:
-        _log.info("security event", topic=topic, user_id=user_id, request_id=metadata.request_id)
+    log_events(topics, user_id, metadata.request_id)

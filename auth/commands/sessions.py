@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+import structlog
+
 from auth import tokens as access_tokens
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session, retrying
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session, log_events, retrying, topics_of
 from auth.commands.limiting import limited
 from auth.commands.proving import Proof, prove_factor, prove_passkey, record
 from auth.errors import (
@@ -25,6 +27,8 @@ from auth.user import EmailClaim, User, claim_id
 from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
 from eventstore.store import Guard
+
+_log = structlog.get_logger("security")
 
 _SESSION_EVENTS: Final = (Session.Started, Session.Refreshed, Session.Ended)
 
@@ -119,6 +123,7 @@ async def refresh(auth: Auth, request_id: str, refresh_token: str, user_agent: s
     if session is None:
         raise InvalidRefreshToken
     if session.ended:
+        _log.warning("refresh token reused", user_id=token.user_id, session_id=session.id, request_id=request_id)
         raise RefreshTokenReused(token.user_id)
     return _tokens(auth, session, successor)
 
@@ -154,8 +159,10 @@ async def end_sessions(auth: Auth, metadata: Metadata, user_id: UUID, kept: UUID
         if first is None or first.ended:
             continue
         first.end(reason)
+        topics = topics_of([first], endings[1:])
         with contextlib.suppress(Conflict):  # one was refreshed or ended meanwhile
             await auth.store.append_many(metadata, user_id, [first], endings[1:])
+            log_events(topics, user_id, metadata.request_id)
     raise TooManySignIns
 
 

@@ -88,6 +88,18 @@ async def test_password_change_ends_every_other_session_and_lets_in_with_the_new
     assert [session["current"] for session in (await home.get("/users/me/sessions")).items] == [False, True]
 
 
+async def test_password_change_and_each_session_that_it_ends_is_logged(home, capsys):
+    await home.signed_in(EMAIL)
+    capsys.readouterr()
+    assert (await home.ask("PUT", "/users/me/password", json=CHANGE)).status == 204
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "security event" in line]
+    topics = ("user.password_changed", "message.posted", "session.ended")
+    assert [1, 1, 1] == [sum(f"topic={topic} " in line for line in lines) for topic in topics]
+    user_id = await home.id
+    assert all(f"user_id={user_id}" in line for line in lines)
+
+
 async def test_password_change_with_a_wrong_one_or_to_a_weak_one_changes_nothing(home, guest):
     other = await home.signed_in(EMAIL)
     wrong = await home.ask("PUT", "/users/me/password", json={**CHANGE, "current_password": f"{PASSWORD}x"})

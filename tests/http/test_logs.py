@@ -141,7 +141,9 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     assert requests["req-entry"]["ms"] > 0
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
     noted = {line["topic"]: line for line in lines if line["event"] == "security event"}
-    assert {"session.started", "totp.confirmed", "totp.recovery_code_used", "passkeys.used"} < set(noted)
+    assert {"user.signed_up", "session.started", "totp.confirmed", "totp.recovery_code_used", "passkeys.used"} < set(
+        noted
+    )
     assert all({"topic", "user_id", "request_id"} < set(line) for line in noted.values())
     (unexpected,) = [line for line in lines if line["event"] == "unexpected error"]
     assert unexpected["request_id"] == "req-500"
