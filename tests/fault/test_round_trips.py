@@ -42,6 +42,15 @@ async def test_creating_an_entry_in_a_book_used_before_costs_one_round_trip(sett
         assert b"append_events" in wire.statements
 
 
+async def test_an_api_token_that_was_seen_before_costs_no_round_trip_of_its_own(settings, wire):
+    async with client_on(settings, wire) as client:
+        body = {"name": "script", "scopes": ["read"]}
+        _, token = await ask(client, "POST", "/users/me/tokens", body, await sign_up_and_in(client))
+        for _ in range(2):
+            await ask(client, "GET", "/wallet", token=token["token"])
+        assert 1 == await round_trips(wire, client, token["token"], "GET", "/wallet")
+
+
 @pytest.mark.parametrize(
     "path",
     [

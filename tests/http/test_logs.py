@@ -22,7 +22,10 @@ SECRETS = {
     "tag": "비밀태그",
     "book": "우리집비밀",
     "search": "찾는말",
+    "token": "비밀스크립트",
 }
+
+REVOKED = "token revoked by its holder"
 
 
 @pytest.fixture
@@ -73,6 +76,13 @@ async def live_a_little(address, dsn):
         tokens = await ask("POST", "/users/signin", 200, json=credentials)
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         tokens |= {"rotated": (await ask("POST", "/users/token", 200, json=tokens_body(tokens)))["refresh_token"]}
+        issued = await ask("POST", "/users/me/tokens", 201, json={"name": SECRETS["token"], "scopes": ["read"]})
+        for token in (issued["token"], f"{issued['token'][:-2]}xx"):
+            await ask("GET", "/wallet", 200 if token == issued["token"] else 401, headers=bearer(token))
+        form = {"token": issued["token"]}
+        await ask("POST", "/oauth/introspect", 401, data=form, headers={"Authorization": "Basic Z2VoZWltOnNlY3JldA=="})
+        await ask("POST", "/oauth/revoke", 200, data=form)
+        tokens |= {"issued": issued["token"], "client": "Z2VoZWltOnNlY3JldA=="}
         book = await ask("POST", "/books", 201, json={"name": SECRETS["book"]})
         entries = f"/books/{book['id']}/entries"
         entry = {"kind": "expense", "amount": 1, "memo": SECRETS["memo"], "tags": [SECRETS["tag"]]}
@@ -86,6 +96,10 @@ async def live_a_little(address, dsn):
         await ask("GET", entries, 500, params={"q": SECRETS["search"]}, headers={"X-Request-Id": "req-500"})
         await ask("POST", "/users/signout", 204)
     return [*SECRETS.values(), *(value for value in tokens.values() if isinstance(value, str) and value != "Bearer")]
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
 
 
 def tokens_body(tokens):
@@ -107,6 +121,8 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     (unexpected,) = [line for line in lines if line["event"] == "unexpected error"]
     assert unexpected["request_id"] == "req-500"
     assert "UndefinedTableError" in unexpected["exception"]
+    said = [line["event"] for line in lines if line["event"] not in {"request", "unexpected error"}]
+    assert said == ["signing key generated", "API token issued", "service refused", "API token revoked", REVOKED]
     assert [secret for secret in secrets if secret in text or orjson.dumps(secret).decode()[1:-1] in text] == []
 
 
