@@ -75,6 +75,15 @@ async def test_signing_in_costs_a_load_of_each_that_decides_and_one_append(setti
         )
 
 
+async def test_an_api_token_that_was_seen_before_costs_no_round_trip_of_its_own(settings, wire):
+    async with client_on(settings, wire) as client:
+        body = {"name": "script", "scopes": ["read"]}
+        _, token = await ask(client, "POST", "/users/me/tokens", body, await sign_up_and_in(client))
+        for _ in range(2):
+            await ask(client, "GET", "/wallet", token=token["token"])
+        assert 1 == await round_trips(wire, client, token["token"], "GET", "/wallet")
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -28,7 +28,10 @@ SECRETS = {
     "book": "우리집비밀",
     "search": "찾는말",
     "passkey": "미나의 비밀폰",
+    "token": "비밀스크립트",
 }
+
+REVOKED = "token revoked by its holder"
 
 
 @pytest.fixture
@@ -81,6 +84,13 @@ async def live_a_little(address, dsn):
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         tokens |= {"rotated": (await ask("POST", "/users/token", 200, json=tokens_body(tokens)))["refresh_token"]}
         tokens |= await prove_more(ask, credentials)
+        issued = await ask("POST", "/users/me/tokens", 201, json={"name": SECRETS["token"], "scopes": ["read"]})
+        for token in (issued["token"], f"{issued['token'][:-2]}xx"):
+            await ask("GET", "/wallet", 200 if token == issued["token"] else 401, headers=bearer(token))
+        form = {"token": issued["token"]}
+        await ask("POST", "/oauth/introspect", 401, data=form, headers={"Authorization": "Basic Z2VoZWltOnNlY3JldA=="})
+        await ask("POST", "/oauth/revoke", 200, data=form)
+        tokens |= {"issued": issued["token"], "client": "Z2VoZWltOnNlY3JldA=="}
         book = await ask("POST", "/books", 201, json={"name": SECRETS["book"]})
         entries = f"/books/{book['id']}/entries"
         entry = {"kind": "expense", "amount": 1, "memo": SECRETS["memo"], "tags": [SECRETS["tag"]]}
@@ -122,6 +132,10 @@ async def prove_more(ask, credentials):
     }
 
 
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
 def tokens_body(tokens):
     return {"refresh_token": tokens["refresh_token"]}
 
@@ -148,6 +162,8 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     (unexpected,) = [line for line in lines if line["event"] == "unexpected error"]
     assert unexpected["request_id"] == "req-500"
     assert "UndefinedTableError" in unexpected["exception"]
+    said = [line["event"] for line in lines if line["event"] not in {"request", "unexpected error"}]
+    assert said == ["signing key generated", "API token issued", "service refused", "API token revoked", REVOKED]
     assert [secret for secret in secrets if secret in text or orjson.dumps(secret).decode()[1:-1] in text] == []
 
 
