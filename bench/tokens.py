@@ -32,7 +32,8 @@ async def measure() -> tuple[float, float]:
         [TokenKey(bytes(32))], "https://a.example", "https://a.example", uuid4, lambda: datetime.now(UTC)
     )
     denylist = _NobodyDenied()
-    issued = [f"Bearer {tokens.issue(uuid4(), uuid4(), ["pwd"])}" for _ in range(FIRST_CALLS * ROUNDS)]
+    amr = ["pwd"]
+    issued = [f"Bearer {tokens.issue(uuid4(), uuid4(), amr)}" for _ in range(FIRST_CALLS * ROUNDS)]
 
     async def show(header: str) -> None:
         await authenticate(header, tokens, denylist)
