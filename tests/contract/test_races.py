@@ -131,22 +131,17 @@ async def test_entry_is_changed_before_the_closing_or_not_at_all(here, there, st
 
 
 async def test_transfer_is_recorded_in_both_books_before_the_closing_of_one_or_in_neither(here, there, store, metadata):
-    source, target = await opened(store, metadata), await opened(store, metadata)
-
-    def move():
-        return transfer(here, metadata, source.id, target.id, Amounts("5", None), DAY, "")
-
-    await move()
-    moving = asyncio.gather(*(move() for _ in range(WRITES)), return_exceptions=True)
-    await close_period(there, metadata, target.id, DAY)
-    outcomes = [*await moving, *await at_once(move())]
-
-    done, refused = split(outcomes, refused_by={PeriodClosed})
-    assert refused > 0
-    arrived, closed = await recorded_and_turn(store, target, Book.PeriodClosed)
-    assert max(arrived) < closed
-    left = [event for event in await everything(store, source.id) if isinstance(event.event, Entry.Recorded)]
-    assert 1 + done == len(left) == len(arrived)
+    for _ in range(ROUNDS):
+        source, target = await opened(store, metadata), await opened(store, metadata)
+        _, *outcomes = await at_once(
+            close_period(there, metadata, target.id, DAY),
+            *(transfer(here, metadata, source.id, target.id, Amounts("5", None), DAY, "") for _ in range(4)),
+        )
+        done, _ = split(outcomes, refused_by={PeriodClosed})
+        arrived, closed = await recorded_and_turn(store, target, Book.PeriodClosed)
+        assert max(arrived, default=0) < closed
+        left = [event for event in await everything(store, source.id) if isinstance(event.event, Entry.Recorded)]
+        assert done == len(left) == len(arrived)
 
 
 async def test_both_sides_of_a_transfer_changed_at_once_stay_alike(here, there, store, metadata):
@@ -324,7 +319,7 @@ async def test_twins_that_ask_for_different_things_have_the_effect_of_one(
 async def test_twins_of_a_transfer_have_one_effect_in_whatever_books(here, there, owner, store, metadata, book):
     books = [book, *[await opened(store, metadata) for _ in range(3)]]
     keyed = replace(metadata, operation=uuid7(), fingerprint="one")
-    other = replace(keyed, fingerprint="other")
+    asked_otherwise = [replace(keyed, fingerprint=str(number)) for number in range(3)]
 
     def move(ledger, metadata, source, target):
         return transfer(ledger, metadata, source.id, target.id, Amounts("5", None), DAY, "")
@@ -332,9 +327,9 @@ async def test_twins_of_a_transfer_have_one_effect_in_whatever_books(here, there
     one, twin, *others = await at_once(
         move(here, keyed, books[0], books[1]),
         move(there, keyed, books[0], books[1]),
-        move(here, other, books[1], books[0]),
-        move(there, other, books[2], books[3]),
-        move(there, other, books[0], books[3]),
+        move(here, asked_otherwise[0], books[1], books[0]),
+        move(there, asked_otherwise[1], books[2], books[3]),
+        move(there, asked_otherwise[2], books[0], books[3]),
     )
     if isinstance(one, LedgerError):  # one of the others was first
         assert (1, 4) == split([one, twin, *others], refused_by={IdempotencyKeyReused})
@@ -346,13 +341,17 @@ async def test_twins_of_a_transfer_have_one_effect_in_whatever_books(here, there
 
 
 async def test_twins_of_an_acceptance_have_one_effect(here, there, store, metadata, book):
-    token, _, _ = await invite(here, metadata, book.id, EMAIL, "viewer")
-    keyed = Metadata(uuid7(), "test", operation=uuid7(), fingerprint="same")
-    outcomes = await asyncio.gather(*(accept_invitation(ledger, keyed, token.text) for ledger in (here, there)))
-    assert [False, True] == sorted(settled.replayed for settled, _ in outcomes)
-    assert {"viewer"} == {role for _, role in outcomes}
+    friends = []
+    for _ in range(ROUNDS):
+        token, _, _ = await invite(here, metadata, book.id, EMAIL, "viewer")
+        keyed = Metadata(uuid7(), "test", operation=uuid7(), fingerprint="same")
+        friends.append(keyed.actor)
+        twins = (accept_invitation(ledger, keyed, token.text) for ledger in (here, there, here))
+        outcomes = await asyncio.gather(*twins)
+        assert [False, True, True] == sorted(settled.replayed for settled, _ in outcomes)
+        assert {"viewer"} == {role for _, role in outcomes}
     joins = [event for event in await everything(store, book.id) if isinstance(event.event, Book.MemberJoined)]
-    assert [keyed.actor] == [event.event.user_id for event in joins]
+    assert friends == [event.event.user_id for event in joins]
 
 
 async def test_retry_of_an_entry_shows_it_with_its_book_as_they_were(here, there, metadata, book):
