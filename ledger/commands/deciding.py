@@ -124,7 +124,7 @@ async def decide_on_book(
 ) -> Decided:
     """Decide on the cached book; where that ends in refusal or conflict, decide anew on the stored one.
 
-    `find_earlier` looks for what the same operation did before; a first attempt does without.
+    `find_earlier` looks for what the same operation did before, which `decide` must not do again: it ends in conflict.
     Raises: BookNotFound, TooBusy, and what `decide` raises.
     """
     cached = ledger.books.get(book_id)
@@ -135,12 +135,15 @@ async def decide_on_book(
             ledger.books.pop(book_id, None)
     for _ in range(ATTEMPTS_MAX):
         book = ledger.books[book_id] = await load_book(ledger, book_id)
-        earlier = await find_earlier(book) if find_earlier else None
-        if earlier is not None:
-            return earlier
         try:
             return await decide(book)
-        except Conflict:
+        except (LedgerError, Conflict) as refusal:
+            # Looked for last: what was refused may have been decided on what came after a twin.
+            earlier = await find_earlier(book) if find_earlier else None
+            if earlier is not None:
+                return earlier
+            if isinstance(refusal, LedgerError):
+                raise
             ledger.books.pop(book_id, None)
     raise TooBusy
 

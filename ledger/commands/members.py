@@ -15,7 +15,6 @@ from ledger.commands.deciding import (
     change_book,
     decide_on_book,
     guard_on,
-    load_book,
     made_before,
     position_of,
     unconditional,
@@ -55,10 +54,11 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         raise InvitationNotFound
     email = await ledger.find_email(metadata.actor)
     for _ in range(ATTEMPTS_MAX):
+        # The book first: one that has somebody more than the invitation tells would refuse the retry that it owes.
+        book = await ledger.store.load(token.journal_id, Book, token.journal_id)
         invitation = await ledger.store.load(token.journal_id, Invitation, token.stream_id)
-        if invitation is None:
+        if book is None or invitation is None:
             raise InvitationNotFound
-        book = await load_book(ledger, token.journal_id)
         done_at = position_of(invitation, metadata)
         if done_at is not None and invitation.accepted_by == metadata.actor:
             return Settled(book, done_at, replayed=True), invitation.role
