@@ -132,6 +132,7 @@ def write_json(results: Results, path: Path) -> None:
         "appends": [{**case._asdict(), "runs": _plain(found)} for case, found in results.appends.items()],
         "start": results.start,
         "sign_out": results.sign_out,
+        "sign_ins": results.sign_ins,
         "verdicts": verdicts(results),
         "failures": results.failures,
     }
