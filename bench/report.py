@@ -154,6 +154,7 @@ def write_json(results: Results, path: Path) -> None:
         "imports": results.imports,
         "start": results.start,
         "sign_out": results.sign_out,
+        "sign_ins": results.sign_ins,
         "verdicts": verdicts(results),
         "failures": results.failures,
     }

@@ -15,6 +15,7 @@ from bench.errors import BenchError
 from bench.imports import Imports
 from bench.lifecycle import SignOut, Start
 from bench.measure import Case, Run, Runs
+from bench.sign_in import SignIns
 
 SERVICE, BARE, CRUD = "gagyebu", "bare INSERT", "FastAPI CRUD"
 TARGET_CONNECTIONS = 64
@@ -30,6 +31,7 @@ class Results:
     imports: Imports | None = None
     start: Start | None = None
     sign_out: SignOut | None = None
+    sign_ins: SignIns | None = None
     failures: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -61,6 +63,7 @@ def verdicts(results: Results) -> list[Verdict]:
         *_judge_appends(results.appends),
         *_judge_imports(results.imports),
         *_judge_sign_out(results.sign_out),
+        *_judge_sign_ins(results.sign_ins),
         *_judge_start(results.start),
     ]
 
@@ -173,6 +176,13 @@ def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:
         return ()
     here = Verdict("sign-out, same worker", "at once", "at once" if found.at_once else "later", found.at_once)
     return here, at_most("sign-out, other worker: p99", 50, found.p99_ms, " ms")
+
+
+def _judge_sign_ins(found: SignIns | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    note = f" (p50 {found.p50_ms:.3g}; alone {found.idle_p50_ms:.2g} / {found.idle_p99_ms:.2g})"
+    return (at_most(f"wallet, {found.in_flight} sign-ins in flight: p99", 100, found.p99_ms, " ms", note),)
 
 
 def _judge_start(found: Start | None) -> Sequence[Verdict]:

@@ -61,7 +61,8 @@ BEGIN
         expires_at = at + interval '1 second' * greatest(n.failures * n.forget_seconds,
                                                          throttle.wait_after(n.failures, n.free, waits))
     FROM (SELECT t.key, l.free, l.forget_seconds,
-                 1 + greatest(0, t.failures - extract(epoch FROM at - t.tried_at)::float8 / l.forget_seconds) AS failures
+                 1 + greatest(0, t.failures - greatest(0, extract(epoch FROM at - t.tried_at)::float8)
+                                              / l.forget_seconds) AS failures
           FROM unnest(counted, free, forget_seconds) AS l (key, free, forget_seconds)
           JOIN throttle.attempts t ON t.key = l.key) AS n
     WHERE a.key = n.key;
@@ -72,12 +73,13 @@ CREATE FUNCTION throttle.wait_after(failures float8, free int, waits float8[]) R
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN ceil(failures) < free THEN 0 ELSE waits[least(ceil(failures)::int - free + 1, cardinality(waits))] END;
 
--- The seconds from a time until all of some keys may be tried again; 0 where they may now.
+-- The seconds from a time until all of some keys may be tried again; 0 where they may now. A row may be younger than
+-- the time, which was taken before the row was read: then nothing has passed, not less than nothing.
 CREATE FUNCTION throttle.wait_seconds(keys uuid[], free int[], waits float8[], at timestamptz) RETURNS float8
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT coalesce(max(greatest(0, throttle.wait_after(a.failures, l.free, waits)
-                                    - extract(epoch FROM at - a.tried_at)::float8)), 0)
+                                    - greatest(0, extract(epoch FROM at - a.tried_at)::float8))), 0)
     FROM unnest(keys, free) AS l (key, free) JOIN throttle.attempts a ON a.key = l.key;
 END;
 

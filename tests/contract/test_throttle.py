@@ -199,6 +199,13 @@ async def test_burst_from_everywhere_is_let_through_as_often_as_the_account_allo
     assert [0] * ACCOUNT + [1] * (100 - ACCOUNT) == sorted(waits)
 
 
+async def test_attempt_that_another_worker_noted_a_moment_later_makes_nobody_wait(throttle, time_passes):
+    """The time is taken before the rows are read, so a row may be younger than it."""
+    await fail(throttle, AT_HOME, 1)
+    await time_passes(-5)
+    assert 0 == await wait_of(throttle, AT_HOME)
+
+
 async def test_refused_attempt_counts_for_none_of_its_keys(throttle, owner):
     await fail(throttle, AT_HOME, PAIR)
     await asyncio.gather(*(wait_of(throttle, AT_HOME) for _ in range(20)))

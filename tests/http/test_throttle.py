@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from auth import passwords
 from auth.refusal import RECORDED_MAX, SignInRefusal
 from auth.throttle import SIGN_IN, SIGN_UP
 from service import open_app
@@ -133,6 +134,17 @@ async def test_sign_in_that_cannot_be_read_does_not_count(guest):
     for _ in range(PAIR + 1):
         assert 422 == (await sign_in(guest, {"email": EMAIL})).status
     assert INVALID == (await sign_in(guest, WRONG)).outcome
+
+
+async def test_sign_ins_beyond_what_may_wait_are_503_at_once_and_do_not_count(guest, monkeypatch):
+    await guest.made("/users/signup", RIGHT)
+    monkeypatch.setattr(passwords, "WAITING_MAX", 1)
+    for _ in range(PAIR):
+        answers = await asyncio.gather(*(sign_in(guest, RIGHT) for _ in range(3)))
+        assert {200, 503} == {answer.status for answer in answers}
+        busy = [answer for answer in answers if answer.status == 503]
+        assert {((503, "too-many-sign-ins"), "1")} == {(one.outcome, one.headers["Retry-After"]) for one in busy}
+    assert 200 == (await sign_in(guest, RIGHT)).status
 
 
 # ── owners and strangers ─────────────────────────────────────────────────────────────────────────────────

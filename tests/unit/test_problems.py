@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import date
+from uuid import UUID
 
 import orjson
 import pytest
@@ -20,6 +21,7 @@ from ledger.problems import (
     slug_of,
 )
 from service import STATUSES
+from tests.given import an_id
 
 SHAPE = {"type", "title", "status", "detail", "instance"}
 
