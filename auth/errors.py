@@ -133,6 +133,8 @@ class EmailVerifiedBefore(AuthError):
 class TooManyMessages(AuthError):
     """Several such messages were sent to you lately: look for them, or try again later."""
 
+    retry_after_seconds: int
+
 
 @dataclass(eq=False)
 class UserChanged(AuthError):

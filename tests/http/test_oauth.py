@@ -56,6 +56,7 @@ async def test_service_learns_what_an_access_token_is_worth(home, service):
         "active": True,
         "sub": user["id"],
         "sid": session["id"],
+        "amr": ["pwd"],
         "iss": "http://127.0.0.1:8080",
         "aud": "http://127.0.0.1:8080",
         "token_type": "Bearer",
