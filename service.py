@@ -13,11 +13,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import aiohttp
 import asyncpg
 import click
 import orjson
@@ -25,10 +28,11 @@ import structlog
 import uvloop
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from environs import Env, EnvError
+from environs import Env, EnvError, EnvValidationError
 from marshmallow import ValidationError, validate
 from uuid_utils.compat import uuid7
 
+import auth.cli
 import auth.errors
 import auth.http
 import auth.http.requests as auth_requests
@@ -36,37 +40,54 @@ import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
 import projections.http
+from auth.addresses import Network
+from auth.ceremonies import Ceremonies
+from auth.commands.api_tokens import ApiTokens
+from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth, find_user
+from auth.commands.delivery import Channel, Delivery
+from auth.commands.keys import KeyFollower, open_keys, token_keys
+from auth.commands.refusals import Refusals
 from auth.edge import edge
-from auth.middleware import PRINCIPAL, REQUEST_ID, authentication, public
+from auth.later import Later
+from auth.mail import FolderMail, SmtpMail
+from auth.message import MAIL, PHONE
+from auth.middleware import PRINCIPAL, REQUEST_ID, authenticate, authentication, public
 from auth.passwords import Passwords, owasp_hasher
+from auth.phone import WebhookPhone
+from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
-from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres
-from eventstore.errors import StoreError, StoreUnavailable
+from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres, reached_postgres
+from eventstore.errors import JournalNotWritable, StoreError, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
 from eventstore.migrate import migrate, require_migrated
 from eventstore.store import EventStore
-from ledger.answers import answer_plain
+from ledger.answers import answer, answer_plain, require_match
 from ledger.commands.deciding import Ledger
 from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
+from projections.api_tokens import API_TOKENS, count_api_tokens
 from projections.books import BOOKS, get_book, list_closings, list_members
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine
 from projections.entries import ENTRIES
 from projections.exports import Exports
 from projections.moments import Moment
+from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
 from projections.projector import Projector
 from projections.schema import create_read_models
-from projections.sessions import SESSIONS
+from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
+from projections.signing_keys import key_sweep
 from projections.totals import TOTALS
 from projections.users import USERS
 
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, DENYLIST)
+FIRST_KEY: Final = "access token signing"
+"""What the first key that signs access tokens is derived for."""
+READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, API_TOKENS, DENYLIST, OUTBOX)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -96,8 +117,13 @@ class Settings:
     projector: bool = True
     public_url: str = "http://127.0.0.1:8080"
     cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[Network, ...] = ()
     time_zone: str = "Asia/Seoul"
     log_level: str = "info"
+    smtp_url: str = field(default="", repr=False)
+    mail_from: str = ""
+    sms_webhook_url: str = field(default="", repr=False)
+    sms_webhook_secret: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -115,9 +141,23 @@ class Settings:
             projector=env.bool("PROJECTOR", cls.projector),
             public_url=env.str("PUBLIC_URL", cls.public_url),
             cors_origins=tuple(env.list("CORS_ORIGINS", [])),
+            trusted_proxies=tuple(map(_network, env.list("TRUSTED_PROXIES", []))),
             time_zone=env.str("TIME_ZONE", cls.time_zone, validate=_require_time_zone),
             log_level=env.str("LOG_LEVEL", cls.log_level, validate=validate.OneOf(LOG_LEVELS)),
+            smtp_url=env.str("SMTP_URL", ""),
+            mail_from=env.str("MAIL_FROM", ""),
+            sms_webhook_url=env.str("SMS_WEBHOOK_URL", ""),
+            sms_webhook_secret=env.str("SMS_WEBHOOK_SECRET", ""),
         )
+
+
+def _network(text: str) -> Network:
+    """Raises: EnvValidationError."""
+    try:
+        return ip_network(text.strip())
+    except ValueError as error:
+        message = f"GAGYEBU_TRUSTED_PROXIES: {error}"
+        raise EnvValidationError(message, [message]) from None
 
 
 def _require_time_zone(name: str) -> None:
@@ -133,10 +173,28 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.Unauthenticated: 401,
     auth.errors.InvalidCredentials: 401,
     auth.errors.InvalidRefreshToken: 401,
+    auth.errors.OtpRequired: 401,
+    auth.errors.InvalidPasskey: 401,
+    auth.errors.PasskeyNotFound: 404,
     auth.errors.EmailTaken: 409,
+    auth.errors.TotpEnabled: 409,
+    auth.errors.TotpNotEnrolled: 409,
+    auth.errors.TotpNotEnabled: 409,
+    auth.errors.TooManyPasskeys: 409,
+    auth.errors.UnusablePasskey: 422,
     auth.errors.WeakPassword: 422,
     auth.errors.IdempotencyKeyReused: 422,
+    auth.errors.TooManyAttempts: 429,
+    auth.errors.InsufficientScope: 403,
+    auth.errors.ApiTokenNotFound: 404,
+    auth.errors.TooManyApiTokens: 409,
     auth.errors.TooManySignIns: 503,
+    auth.errors.WrongPassword: 403,
+    auth.errors.SessionNotFound: 404,
+    auth.errors.EmailVerifiedBefore: 409,
+    auth.errors.LinkInvalid: 410,
+    auth.errors.UserChanged: 412,
+    auth.errors.TooManyMessages: 429,
     ledger.errors.InvalidField: 422,
     ledger.errors.NotPermitted: 403,
     ledger.errors.BookNotFound: 404,
@@ -171,6 +229,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.CategoryChanged: 412,
     ledger.errors.EntryChanged: 412,
     ledger.errors.TooBusy: 503,
+    JournalNotWritable: 403,
     StoreUnavailable: 503,
 }
 
@@ -179,8 +238,23 @@ STATUSES: Final[dict[type[Exception], int]] = {
 async def attribute(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Tell the ledger who acts; it knows nothing of sessions and tokens."""
     principal = request.get(PRINCIPAL)
-    request[ledger_requests.METADATA] = Metadata(principal.user_id if principal else None, request[REQUEST_ID])
+    books = principal.grant.books if principal and principal.grant else None
+    if books is not None:
+        _require_book(request, books)
+    user_id = principal.user_id if principal else None
+    request[ledger_requests.METADATA] = Metadata(user_id, request[REQUEST_ID], writable=books)
     return await handler(request)
+
+
+def _require_book(request: web.Request, books: frozenset[UUID]) -> None:
+    """A token for some books is for the routes of one book, and finds no other.
+
+    Raises: InsufficientScope, BookNotFound.
+    """
+    if "book" not in request.match_info:
+        raise auth.errors.InsufficientScope
+    if ledger_requests.book_id(request) not in books:
+        raise ledger.errors.BookNotFound
 
 
 @public
@@ -237,19 +311,26 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.push_async_callback(store.close)
         engine, passwords = Engine(database, keyring, READ_MODELS), Passwords(owasp_hasher())
         stack.callback(passwords.close)
-        seed = master_key.derive("access token signing")
-        tokens = AccessTokens(seed, settings.public_url, settings.public_url, uuid7, now)
-        denylist, projector = Denylist(engine), Projector(engine)
+        throttle, refusals = Throttle(database, master_key.derive("throttle")), Refusals(store, now)
+        stack.push_async_callback(refusals.close)
+        await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
+        keys = await open_keys(store, master_key.derive(FIRST_KEY), str(uuid7()))
+        tokens = AccessTokens(token_keys(keys), settings.public_url, settings.public_url, uuid7, now)
+        follower = KeyFollower(store, tokens, keys.version)
+        bearer = BearerTokens(tokens, ApiTokens(store, now), follower)
+        denylist, projector, later = Denylist(engine, key_sweep(follower.note_version)), Projector(engine), Later()
         await stack.enter_async_context(running(denylist.run, dsn))
+        await stack.enter_async_context(later.working())
         if settings.projector:
             await stack.enter_async_context(running(projector.run, dsn))
+            await stack.enter_async_context(sending(settings, dsn, store, engine, master_key))
 
         door = edge(
             frozenset(settings.cors_origins),
             lambda error, request_id: problem_of(error, STATUSES, request_id),
-            ledger.http.UPLOADS,
+            ledger.http.UPLOADS | auth.http.FORMS,
         )
-        middlewares = [door, authentication(tokens, denylist), attribute]
+        middlewares = [door, authentication(bearer, denylist), attribute]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         app[DATABASE], app[PROJECTOR], app[projections.http.ENGINE] = database, projector, engine
         app[projections.http.EXPORTS] = Exports(engine)
@@ -257,12 +338,26 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             store,
             passwords,
             tokens,
+            throttle,
+            refusals,
             master_key.derive("e-mail pepper"),
             master_key.derive("refresh token rotation"),
             uuid7,
             now,
+            Ceremonies(settings.public_url, master_key.derive("passkey challenges"), now),
+            master_key.derive("mailed links"),
+            partial(list_session_ids, engine),
+            can_text=bool(settings.sms_webhook_url),
         )
+        app[auth_requests.TRUSTED_PROXIES] = settings.trusted_proxies
         app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
+        app[auth_requests.LANGUAGE], app[auth_requests.LATER] = ledger_requests.preferred_language, later
+        app[auth_requests.RESOURCES] = auth_requests.Resources(answer, require_match)
+        app[auth_requests.MAIL_IS_SET_UP] = bool(settings.smtp_url)
+        app[auth_requests.BEARER] = bearer
+        app[auth_requests.AUTHENTICATE] = lambda header: authenticate(header, bearer, denylist)
+        app[auth_requests.OPERATION] = ledger_requests.operation_of
+        app[auth_requests.COUNT_API_TOKENS] = lambda user_id: count_api_tokens(engine, user_id, now())
 
         async def find_email(user_id: UUID) -> str:
             return (await find_user(identity, user_id)).email
@@ -281,6 +376,33 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app.on_response_prepare.append(projections.http.seclude)
         add_routes(app)
         yield app
+
+
+@asynccontextmanager
+async def sending(
+    settings: Settings, dsn: str, store: EventStore, engine: Engine, master_key: MasterKey
+) -> AsyncIterator[None]:
+    """Send mail and texts in the background for as long as the context lasts. Raises: click.UsageError."""
+    async with aiohttp.ClientSession() as client:
+        delivery = Delivery(
+            store, _channels(settings, client), master_key.derive("mailed links"), settings.public_url, now
+        )
+        async with running(Outbox(engine, delivery.deliver).run, dsn):
+            yield
+
+
+def _channels(settings: Settings, client: aiohttp.ClientSession) -> dict[str, Channel]:
+    """The ways to users that are set; mail goes into a folder where it has no other way. Raises: click.UsageError."""
+    sender = settings.mail_from or f"gagyebu@{urlsplit(settings.public_url).hostname}"
+    channels: dict[str, Channel] = {MAIL: FolderMail(settings.data_dir / "mail", sender)}
+    try:
+        if settings.smtp_url:
+            channels[MAIL] = SmtpMail(settings.smtp_url, sender)
+        if settings.sms_webhook_url:
+            channels[PHONE] = WebhookPhone(client, settings.sms_webhook_url, settings.sms_webhook_secret, now)
+    except ValueError as error:
+        raise click.UsageError(f"GAGYEBU_SMTP_URL, GAGYEBU_SMS_WEBHOOK_URL and its _SECRET: {error}.") from None
+    return channels
 
 
 def add_routes(app: web.Application) -> None:
@@ -450,10 +572,11 @@ def _say_ready(settings: Settings, port: int) -> None:
 async def project(settings: Settings) -> None:
     """Run a projector alone until SIGTERM or SIGINT."""
     stop = _stop_event()
-    keyring = Keyring(_master_key(settings))
-    async with open_database(settings.database_url, settings.pool_size_max) as database:
-        projector = Projector(Engine(database, keyring, READ_MODELS))
-        async with running(projector.run, settings.database_url):
+    dsn, master_key = settings.database_url, _master_key(settings)
+    keyring = Keyring(master_key)
+    async with open_database(dsn, settings.pool_size_max) as database:
+        engine, store = Engine(database, keyring, READ_MODELS), EventStore(database, keyring)
+        async with running(Projector(engine).run, dsn), sending(settings, dsn, store, engine, master_key):
             click.echo("projecting")
             await stop.wait()
 
@@ -539,7 +662,7 @@ def migrate_command(settings: Settings) -> None:
 @main.command("project")
 @click.pass_obj
 def project_command(settings: Settings) -> None:
-    """Run a projector alone, beside services started with GAGYEBU_PROJECTOR=false."""
+    """Run a projector alone, beside services started with GAGYEBU_PROJECTOR=false; it also sends the mail."""
     if not settings.database_url:
         raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL has its projector in `serve`.")
     _run(project(settings))
@@ -553,6 +676,23 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
     except (StoreError, EmbeddedPostgresError, OSError, asyncpg.PostgresError) as error:
         raise click.ClickException(str(error)) from None
 
+
+@asynccontextmanager
+async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
+    """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
+    async with AsyncExitStack() as stack:
+        dsn = settings.database_url or await stack.enter_async_context(reached_postgres(settings.data_dir))
+        if not settings.database_url:
+            await migrate_database(dsn)
+        master_key = _master_key(settings)
+        database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
+        store = EventStore(database, Keyring(master_key))
+        stack.push_async_callback(store.close)
+        yield auth.cli.Administration(store, master_key.derive(FIRST_KEY), str(uuid7()), now)
+
+
+main.add_command(auth.cli.keys_group(open_administration, _run))
+main.add_command(auth.cli.service_group(open_administration, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

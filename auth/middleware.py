@@ -7,19 +7,33 @@ from uuid import UUID
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from auth.errors import Unauthenticated
-from auth.tokens import AccessTokens, Principal
+from auth.api_token import READ, WRITE
+from auth.errors import InsufficientScope, Unauthenticated
+from auth.tokens import Grant, Principal
 
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
 
+ACCOUNT: Final = "account"
+"""The scope that only a signed-in user has."""
+
 _PUBLIC: Final = "is_public"
+_ACCOUNT_PATHS: Final = "/users"
+_READING: Final = frozenset({"GET", "HEAD"})
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[..., Any])
 
 
+class Tokens(Protocol):
+    """What tells whom a token speaks for."""
+
+    def verify(self, token: str) -> Principal | Awaitable[Principal]:
+        """Answer at once from memory, or else with an awaitable that asks the store. Raises: Unauthenticated."""
+        ...
+
+
 class Denylist(Protocol):
-    """The sessions whose access tokens are refused before they expire."""
+    """The sessions and API tokens that are refused before they expire."""
 
     def is_denied(self, user_id: UUID, session_id: UUID) -> bool | Awaitable[bool]:
         """Answer at once from memory, or else with an awaitable that asks the database."""
@@ -32,26 +46,40 @@ def public(handler: AnyHandler) -> AnyHandler:
     return handler
 
 
-def authentication(tokens: AccessTokens, denylist: Denylist) -> Middleware:
+def authentication(tokens: Tokens, denylist: Denylist) -> Middleware:
     """Make the middleware that sets request[PRINCIPAL]; unknown paths and methods stay what they are."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         match = request.match_info
         if match.http_exception is None and not hasattr(match.handler, _PUBLIC):
-            request[PRINCIPAL] = await authenticate(request.headers.get("Authorization"), tokens, denylist)
+            principal = await authenticate(request.headers.get("Authorization"), tokens, denylist)
+            if principal.grant is not None:
+                _require_scope(request, principal.grant)
+            request[PRINCIPAL] = principal
         return await handler(request)
 
     return middleware
 
 
-async def authenticate(authorization: str | None, tokens: AccessTokens, denylist: Denylist) -> Principal:
+async def authenticate(authorization: str | None, tokens: Tokens, denylist: Denylist) -> Principal:
     """Tell whom an Authorization header speaks for (RFC 6750, 2.1). Raises: Unauthenticated."""
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated
-    principal = tokens.verify(token.strip())
+    verified = tokens.verify(token.strip())
+    principal = verified if isinstance(verified, Principal) else await verified
     denied = denylist.is_denied(principal.user_id, principal.session_id)
     if denied if isinstance(denied, bool) else await denied:
         raise Unauthenticated
     return principal
+
+
+def _require_scope(request: web.Request, grant: Grant) -> None:
+    """Raises: InsufficientScope; always for the account itself, whose routes are those below /users."""
+    resource = request.match_info.route.resource
+    if resource is None or resource.canonical.startswith(_ACCOUNT_PATHS):
+        raise InsufficientScope(ACCOUNT)
+    needed = READ if request.method in _READING else WRITE
+    if needed not in grant.scopes:
+        raise InsufficientScope(needed)

@@ -1,4 +1,4 @@
-"""Passwords: judged by zxcvbn, hashed by Argon2id, both in threads, as many as there are cores."""
+"""Passwords: judged by zxcvbn, hashed by Argon2id, both in threads that leave a core to everything else."""
 
 import asyncio
 import os
@@ -13,8 +13,8 @@ from argon2.exceptions import VerifyMismatchError
 
 from auth.errors import TooManySignIns, WeakPassword
 
-WAITING_MAX: Final = 1_000
-"""How many may wait for a thread: some ten seconds on two cores."""
+WAITING_MAX: Final = 256
+"""How many may be at work or wait for it: some eight seconds for a thread."""
 
 SCORE_MIN: Final = 2
 """Below it a password falls within a million guesses, so it is on the lists; eight random characters score 2."""
@@ -30,13 +30,18 @@ def owasp_hasher() -> PasswordHasher:
     return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
+def threads_max() -> int:
+    """How many passwords are worked on at once: a core stays free for the event loop and the database."""
+    return max(1, len(os.sched_getaffinity(0)) - 1)
+
+
 class Passwords:
     """Hashes and verifies without stalling the loop; close() when done."""
 
     def __init__(self, hasher: PasswordHasher) -> None:
         self._hasher = hasher
         self._nobodys_hash = hasher.hash(os.urandom(16))
-        self._threads = ThreadPoolExecutor(os.cpu_count(), "passwords")
+        self._threads = ThreadPoolExecutor(threads_max(), "passwords")
         self._waiting = 0
         self._judging = Lock()
 
@@ -61,9 +66,13 @@ class Passwords:
     def close(self) -> None:
         self._threads.shutdown(cancel_futures=True)
 
-    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+    def require_room(self) -> None:
+        """Raises: TooManySignIns where so many wait that it is not worth to begin."""
         if self._waiting >= WAITING_MAX:
             raise TooManySignIns
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        self.require_room()
         self._waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -3,7 +3,7 @@
 import hmac
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from eventsourcing.domain import event
@@ -20,6 +20,11 @@ ROTATIONS_MAX: Final = 10_000
 """More than one every quarter of an hour for LIFETIME; it bounds the stream, which every refresh replays."""
 
 SIGNED_OUT: Final = "signed_out"
+ENDED_FROM_ELSEWHERE: Final = "ended_from_elsewhere"
+"""By the user, in another session."""
+PASSWORD_WAS_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a reason
+REVOKED: Final = "revoked"
+"""By whoever held one of its tokens (RFC 7009)."""
 REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"  # noqa: S105 - the name of a reason
 
 
@@ -51,11 +56,19 @@ class Session(Aggregate):
         """Any event of this kind of stream."""
 
     class Started(Event, Created):
+        """`amr`: how the user was authenticated, in the words of RFC 8176; before it was noted, by password alone."""
+
         TOPIC = "session.started"
         SEALED = frozenset({"user_agent", "ip"})
+        class_version: ClassVar[int] = 2
         refresh_hash: str
         user_agent: str
         ip: str
+        amr: list[str]
+
+        @staticmethod
+        def upcast_v1_v2(state: dict[str, Any]) -> None:
+            state.update(amr=["pwd"])
 
     class Refreshed(Event):
         """None: as before."""
@@ -77,11 +90,13 @@ class Session(Aggregate):
         refresh_hash: str,
         user_agent: str,
         ip: str,
+        amr: list[str],
     ) -> None:
         self.refresh_hash = refresh_hash
         self.spent_hashes = set[str]()
         self.user_agent = user_agent
         self.ip = ip
+        self.amr = amr
         self.ended = False
 
     def __repr__(self) -> str:
@@ -107,6 +122,14 @@ class Session(Aggregate):
             raise InvalidRefreshToken
         elif not self._is_retry(successor, now):
             self.end(REFRESH_TOKEN_REUSED)
+
+    def continues_with(self, token: RefreshToken, now: datetime) -> bool:
+        """Tell whether this token is the current one, and good at this time."""
+        return not self.ended and now < self.expires_on and token.matches(self.refresh_hash)
+
+    def has_issued(self, token: RefreshToken) -> bool:
+        """Tell whether this token is the current one or was before."""
+        return token.matches(self.refresh_hash) or token.digest in self.spent_hashes
 
     def end(self, reason: str) -> None:
         """End the session; nothing happens where it has ended."""

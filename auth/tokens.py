@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,7 +15,7 @@ import orjson
 from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auth.errors import Unauthenticated
+from auth.errors import Unauthenticated, UnknownKey
 
 LIFETIME: Final = timedelta(minutes=15)
 TOKEN_LENGTH_MAX: Final = 2048
@@ -22,6 +24,8 @@ REMEMBERED_MAX: Final = 50_000
 
 _ALGORITHM: Final = "EdDSA"
 _TYPE: Final = "at+jwt"
+_KID: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+"""A thumbprint: what is none of these, no key of ours was ever called."""
 # PyJWT reads the time by itself; we go by our own clock, without leeway. `iat` is not judged at all: we are
 # both issuer and audience, and a worker whose clock is ahead must not make tokens that its neighbours refuse.
 _OPTIONS: Final[Any] = {
@@ -33,13 +37,43 @@ _OPTIONS: Final[Any] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """What a token may be used for, where that is not all that its user may do; books: None for all of them."""
+
+    scopes: frozenset[str]
+    books: frozenset[UUID] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
-    """Who a verified access token speaks for, until when (exclusive)."""
+    """Who a verified token speaks for, until when (exclusive).
+
+    `session_id` is what the denylist would name: for an API token, which has no session, the token itself.
+    """
 
     user_id: UUID
     session_id: UUID
     token_id: UUID
     expires_at: datetime
+    grant: Grant | None = None
+
+
+class TokenKey:
+    """A key pair of ours; it verifies until a time (exclusive), without one for as long as it is there."""
+
+    def __init__(self, seed: bytes, verifies_until: datetime | None = None) -> None:
+        self.private = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = self.private.public_key()
+        self.jwk = _public_jwk(self.public.public_bytes_raw())
+        self.header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": self.jwk["kid"]}
+        self.verifies_until = verifies_until
+
+    @property
+    def kid(self) -> str:
+        return self.jwk["kid"]
+
+    def verifies_at(self, time: datetime) -> bool:
+        return self.verifies_until is None or time < self.verifies_until
 
 
 class AccessTokens:
@@ -47,67 +81,112 @@ class AccessTokens:
 
     def __init__(
         self,
-        signing_seed: bytes,
+        keys: Sequence[TokenKey],
         issuer: str,
         audience: str,
         new_id: Callable[[], UUID],
         clock: Callable[[], datetime],
     ) -> None:
-        self._signing_key = Ed25519PrivateKey.from_private_bytes(signing_seed)
-        self._public_key = self._signing_key.public_key()
-        self._public_jwk = _public_jwk(self._public_key.public_bytes_raw())
-        self._header = {"typ": _TYPE, "kid": self._public_jwk["kid"]}
-        self._issuer = issuer
-        self._audience = audience
+        self._keys: dict[str, TokenKey] = {}
+        self.issuer = issuer
+        self.audience = audience
         self._new_id = new_id
         self._clock = clock
         self._verified: LRUCache[str, Principal] = LRUCache(REMEMBERED_MAX)
+        self.use(keys)
 
-    def issue(self, user_id: UUID, session_id: UUID) -> str:
-        """Make a token for LIFETIME from now."""
+    def use(self, keys: Sequence[TokenKey]) -> None:
+        """Verify with these keys from now on, and sign with the last of them."""
+        known, self._keys = self._keys, {key.kid: key for key in keys}
+        self._signing_key = keys[-1]
+        if not known.keys() <= self._keys.keys():  # what a key that is gone has signed must not be remembered
+            self._verified.clear()
+
+    def issue(self, user_id: UUID, session_id: UUID, amr: Sequence[str]) -> str:
+        """Make a token for LIFETIME from now; `amr` tells how the user was authenticated (RFC 8176)."""
         issued_at = int(self._clock().timestamp())
         claims = {
-            "iss": self._issuer,
-            "aud": self._audience,
+            "iss": self.issuer,
+            "aud": self.audience,
             "sub": str(user_id),
             "sid": str(session_id),
+            "amr": amr,
             "jti": str(self._new_id()),
             "iat": issued_at,
             "exp": issued_at + int(LIFETIME.total_seconds()),
         }
-        return jwt.encode(claims, self._signing_key, _ALGORITHM, self._header)
+        key = self._signing_key
+        return jwt.encode(claims, key.private, _ALGORITHM, key.header)
 
     def verify(self, token: str) -> Principal:
-        """Tell whom a token speaks for. Raises: Unauthenticated."""
+        """Tell whom a token speaks for. Raises: Unauthenticated; UnknownKey where a newer key may have signed it."""
         principal = self._verified.get(token)
         if principal is None:
-            principal = self._verified[token] = self._principal_of(token)
+            principal = self._verified[token] = _principal(self._claims_of(token))
         if self._clock() >= principal.expires_at:
             del self._verified[token]
             raise Unauthenticated
         return principal
 
-    def jwks(self) -> dict[str, Any]:
-        """The public key, as a JWK set (RFC 7517)."""
-        return {"keys": [self._public_jwk]}
+    def claims_of(self, token: str) -> dict[str, Any]:
+        """The claims of a token that verifies. Raises: as verify."""
+        self.verify(token)
+        return self._claims_of(token)
 
-    def _principal_of(self, token: str) -> Principal:
+    def jwks(self) -> dict[str, Any]:
+        """The public keys that verify now, as a JWK set (RFC 7517)."""
+        now = self._clock()
+        return {"keys": [key.jwk for key in self._keys.values() if key.verifies_at(now)]}
+
+    def _claims_of(self, token: str) -> dict[str, Any]:
         if len(token) > TOKEN_LENGTH_MAX:
             raise Unauthenticated
         try:
-            decoded = jwt.decode_complete(
-                token, self._public_key, [_ALGORITHM], _OPTIONS, issuer=self._issuer, audience=self._audience
+            _require_unique_names(token)
+            key = self._key_for(jwt.get_unverified_header(token))
+            claims: dict[str, Any] = jwt.decode(
+                token, key.public, [_ALGORITHM], _OPTIONS, issuer=self.issuer, audience=self.audience
             )
-            if decoded["header"] != {"alg": _ALGORITHM, **self._header}:
-                raise Unauthenticated
-            return _principal(decoded["payload"])
-        except (jwt.InvalidTokenError, ValueError):
+        except (jwt.InvalidTokenError, ValueError, RecursionError):
             raise Unauthenticated from None
+        return claims
+
+    def _key_for(self, header: dict[str, Any]) -> TokenKey:
+        """Choose among our own keys; a header that says anything else than ours do is refused as a whole.
+
+        Raises: Unauthenticated, UnknownKey.
+        """
+        kid = header.get("kid")
+        if not isinstance(kid, str) or header != {"alg": _ALGORITHM, "typ": _TYPE, "kid": kid}:
+            raise Unauthenticated
+        key = self._keys.get(kid)
+        if key is None:
+            raise UnknownKey if _KID.fullmatch(kid) else Unauthenticated
+        if not key.verifies_at(self._clock()):
+            raise Unauthenticated
+        return key
+
+
+def _require_unique_names(token: str) -> None:
+    """Raises: ValueError where header or claims name anything twice: others might read the other one (RFC 7519, 4)."""
+    for part in token.split(".")[:2]:
+        json.loads(base64.urlsafe_b64decode(f"{part}=="), object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a name comes twice")
+    return made
 
 
 def _principal(claims: dict[str, Any]) -> Principal:
-    expires_at = datetime.fromtimestamp(claims["exp"], UTC)
-    return Principal(UUID(claims["sub"]), UUID(claims["sid"]), UUID(claims["jti"]), expires_at)
+    """Raises: Unauthenticated where a claim is not of its kind."""
+    try:
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+        return Principal(UUID(claims["sub"]), UUID(claims["sid"]), UUID(claims["jti"]), expires_at)
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError):
+        raise Unauthenticated from None
 
 
 def _public_jwk(public_key: bytes) -> dict[str, str]:

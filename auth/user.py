@@ -2,8 +2,8 @@
 
 import hmac
 import unicodedata
-from dataclasses import field
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from uuid import UUID
 
 from eventsourcing.domain import event
@@ -11,8 +11,19 @@ from eventsourcing.domain import event
 from eventstore.aggregate import Aggregate, Created
 
 
+@dataclass(frozen=True)
+class PendingEmail:
+    """An address that the user wants instead, until it is confirmed; expires_at is exclusive."""
+
+    email: str
+    expires_at: datetime
+
+
 class User(Aggregate):
-    """The root of a user's journal."""
+    """The root of a user's journal.
+
+    `credentials` counts the changes of what links are mailed for: a link from before the last one is void.
+    """
 
     TOPIC = "user"
 
@@ -32,6 +43,39 @@ class User(Aggregate):
         SEALED = frozenset({"password_hash"})
         password_hash: str = field(repr=False)
 
+    class PasswordChanged(Aggregate.Event):
+        TOPIC = "user.password_changed"
+        SEALED = frozenset({"password_hash"})
+        password_hash: str = field(repr=False)
+
+    class ProfileAmended(Aggregate.Event):
+        """The whole profile as it is from now on; `phone_number_since` None: from the beginning."""
+
+        TOPIC = "user.profile_amended"
+        SEALED = frozenset({"name", "birth_date", "phone_number"})
+        name: str | None
+        birth_date: date | None
+        phone_number: str | None
+        phone_number_since: datetime | None
+
+    class EmailVerified(Aggregate.Event):
+        """The present address was shown to be the user's."""
+
+        TOPIC = "user.email_verified"
+
+    class EmailChangeAsked(Aggregate.Event):
+        TOPIC = "user.email_change_asked"
+        SEALED = frozenset({"email"})
+        email: str
+        expires_at: datetime
+
+    class EmailChanged(Aggregate.Event):
+        """The address asked for was shown to be the user's, and took the place of the other."""
+
+        TOPIC = "user.email_changed"
+        SEALED = frozenset({"email"})
+        email: str
+
     @event(SignedUp)
     def __init__(
         self,
@@ -46,7 +90,11 @@ class User(Aggregate):
         self.name = name
         self.birth_date = birth_date
         self.phone_number = phone_number
+        self.phone_number_since: datetime | None = None
         self.password_hash = password_hash
+        self.email_verified = False
+        self.pending_email: PendingEmail | None = None
+        self.credentials = 0
 
     def __repr__(self) -> str:
         return f"User({self.id})"  # never what it holds: it would end in logs
@@ -55,14 +103,69 @@ class User(Aggregate):
     def rehash_password(self, password_hash: str) -> None:
         self.password_hash = password_hash
 
+    @event(PasswordChanged)
+    def change_password(self, password_hash: str) -> None:
+        self.password_hash = password_hash
+        self.pending_email = None  # whoever asked for it may have been the reason
+        self.credentials += 1
+
+    def amend_profile(self, name: str | None, birth_date: date | None, phone_number: str | None, now: datetime) -> None:
+        """Nothing happens where nothing changes."""
+        since = self.phone_number_since if phone_number == self.phone_number else now
+        if (name, birth_date, phone_number) != (self.name, self.birth_date, self.phone_number):
+            self._amend_profile(name, birth_date, phone_number, since)
+
+    @event(ProfileAmended)
+    def _amend_profile(
+        self,
+        name: str | None,
+        birth_date: date | None,
+        phone_number: str | None,
+        phone_number_since: datetime | None,
+    ) -> None:
+        self.name = name
+        self.birth_date = birth_date
+        self.phone_number = phone_number
+        self.phone_number_since = phone_number_since
+
+    def verify_email(self) -> None:
+        """Nothing happens where it is verified."""
+        if not self.email_verified:
+            self._verify_email()
+
+    @event(EmailVerified)
+    def _verify_email(self) -> None:
+        self.email_verified = True
+
+    @event(EmailChangeAsked)
+    def ask_email_change(self, email: str, expires_at: datetime) -> None:
+        self.pending_email = PendingEmail(email, expires_at)
+
+    @event(EmailChanged)
+    def change_email(self, email: str) -> None:
+        self.email = email
+        self.email_verified = True
+        self.pending_email = None
+        self.credentials += 1
+
 
 class EmailClaim(Aggregate):
-    """A journal whose id follows from the e-mail address: a second claim conflicts at version 1."""
+    """A journal whose id follows from the e-mail address: of two claims at once, one conflicts.
+
+    `user_id` is None once the address is free again.
+    """
 
     TOPIC = "email_claim"
 
     class Claimed(Created):
         TOPIC = "email_claim.claimed"
+        user_id: UUID
+
+    class Released(Aggregate.Event):
+        TOPIC = "email_claim.released"
+
+    class Reclaimed(Aggregate.Event):
+        TOPIC = "email_claim.reclaimed"
         user_id: UUID
 
     @event(Claimed)
@@ -71,6 +174,14 @@ class EmailClaim(Aggregate):
         id: UUID,  # noqa: A002 - the library's name for it
         user_id: UUID,
     ) -> None:
+        self.user_id: UUID | None = user_id
+
+    @event(Released)
+    def release(self) -> None:
+        self.user_id = None
+
+    @event(Reclaimed)
+    def reclaim(self, user_id: UUID) -> None:
         self.user_id = user_id
 
 

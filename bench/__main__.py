@@ -14,17 +14,18 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from bench import append, imports, lifecycle, measure, report
+from bench import append, imports, lifecycle, measure, reads, report, sign_in
 from bench.books import OPERATIONS, SMALL
 from bench.generator import generating
 from bench.measure import Plan, Runs
 from bench.subjects import open_subjects
 from bench.verdicts import Results
 
-PARTS = (*OPERATIONS, "append", "import", "start", "signout")
+PARTS = (*OPERATIONS, "reads", "append", "import", "start", "signout", "signin")
 FULL = Plan(OPERATIONS, (1, 32, 64), (SMALL, 100_000), rounds=3, seconds=1.5)
 QUICK = Plan(OPERATIONS, (1, 64), (SMALL, 5_000), rounds=1, seconds=0.5)
 IMPORTED = 50_000
+READS_SECONDS = 1.0
 
 Found = TypeVar("Found")
 Step = Callable[[str], None]
@@ -91,6 +92,10 @@ async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, s
     if plan.operations:
         with results.failing("requests"):
             results.runs = await _measure_requests(plan, home, step)
+    if "reads" in parts:
+        with results.failing("reads"):
+            sizes, seconds = (reads.QUICK, 0.2) if quick else (reads.FULL, READS_SECONDS)
+            results.reads = await reads.measure(home, sizes, plan.rounds, seconds, step)
     if "append" in parts:
         with results.failing("append"):
             results.appends = await append.measure(home, plan.rounds, plan.seconds, step)
@@ -103,6 +108,9 @@ async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, s
     if "signout" in parts:
         with results.failing("signout"):
             results.sign_out = await lifecycle.measure_sign_out(home, 20 if quick else 200, step)
+    if "signin" in parts:
+        with results.failing("signin"):
+            results.sign_ins = await sign_in.measure_sign_ins(home, 3 if quick else 10, step)
 
 
 def _stop_on_sigterm() -> None:

@@ -1,5 +1,6 @@
 """The same books in every system: whose they are, what is in them, what is asked of them."""
 
+import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from bench.system import System
 
 Operation = Literal["create", "list", "detail", "totals", "wallet"]
 OPERATIONS: tuple[Operation, ...] = ("create", "list", "detail", "totals", "wallet")
+SERVICE, BARE, CRUD = "gagyebu", "bare INSERT", "FastAPI CRUD"
 
 SMALL = 20
 DETAILS = 200  # entries that are read by turns
@@ -125,6 +127,14 @@ class Client:
         headers = {"Authorization": f"Bearer {token}"}
         async with self._session.get(path, headers=headers) as answer:
             return answer.status
+
+    async def upload(self, path: str, token: str, file: bytes) -> Any:
+        """Import a CSV file into a book. Raises: BenchError where it is refused or has nothing new."""
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
+        async with self._session.post(f"{path}/imports", headers=headers, data=io.BytesIO(file)) as answer:
+            if answer.status != 201:
+                raise BenchError(f"import: {answer.status} {(await answer.text())[:500]}")
+            return await answer.json()
 
     async def open_book(self, token: str) -> str:
         """Make a book without entries. Returns: its path."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
-from typing import Any
 from uuid import UUID
 
 import aiohttp
@@ -190,22 +189,11 @@ async def _import(site: Site, path: str, seed: int, entries: int) -> float:
     """Returns: seconds until the answer."""
     file = a_file(seed, entries)
     began = time.perf_counter()
-    answer = await _upload(site, path, file)
+    answer = await site.asker.upload(path, site.token, file)
     seconds = time.perf_counter() - began
     if answer["created"] != entries:
         raise BenchError(f"of {entries} entries {answer['created']} were created")
     return seconds
-
-
-async def _upload(site: Site, path: str, file: bytes) -> Any:
-    headers = {"Authorization": f"Bearer {site.token}", "Content-Type": "text/csv"}
-    async with (
-        aiohttp.ClientSession(site.server.url, headers=headers) as session,
-        session.post(f"{path}/imports", data=io.BytesIO(file)) as answer,
-    ):
-        if answer.status != 201:
-            raise BenchError(f"import: {answer.status} {(await answer.text())[:500]}")
-        return await answer.json()
 
 
 class Memory:

@@ -91,10 +91,11 @@ async def _run(case: Case, subject: Subject, generator: Generator, seconds: floa
     requests, expected, token = await subject.load(case.operation, case.size)
     job = Job(system.server.port, requests, expected, case.connections, seconds, token, WARM_SECONDS)
     await generator.warm(job)
-    return await _cost(system, generator)
+    return await cost(system, generator)
 
 
-async def _cost(system: System, generator: Generator) -> Run:
+async def cost(system: System, generator: Generator) -> Run:
+    """Do the job that the generator is warm for."""
     await system.settled()
     before = system.cpu()
     done = await generator.go()

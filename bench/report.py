@@ -17,10 +17,11 @@ from rich.table import Table
 
 from bench import append, measure
 from bench.append import AppendRuns
-from bench.books import OPERATIONS
+from bench.books import BARE, CRUD, OPERATIONS, SERVICE
 from bench.imports import Imports
 from bench.measure import Case, Run, Runs, median_of
-from bench.verdicts import BARE, CRUD, SERVICE, Results, Verdict, verdicts
+from bench.reads import CLIENTS, ReadCase, ReadRuns
+from bench.verdicts import Results, Verdict, verdicts
 
 WIDTH = 132  # where nobody's terminal says how wide it is
 SYSTEMS = (SERVICE, BARE, CRUD)
@@ -36,6 +37,8 @@ def print_report(results: Results) -> None:
     console.print(", ".join(f"{name} {value}" for name, value in machine().items()), highlight=False)
     if results.runs:
         console.print(requests_table(results.runs))
+    if results.reads:
+        console.print(reads_table(results.reads))
     if results.appends:
         console.print(appends_table(results.appends))
     if results.imports:
@@ -82,6 +85,31 @@ def _row(case: Case, runs: Runs) -> Sequence[str]:
 
 def _cpu_us(run: Run) -> float:
     return run.cpu_us
+
+
+def reads_table(runs: ReadRuns) -> Table:
+    """Lay out the reads, medians of their rounds: in the small book, then in the large one."""
+    small, large = (choose(case.size for case in runs) for choose in (min, max))
+    table = Table(title=f"One read of {small:,} and of {large:,} entries, {CLIENTS} clients", box=SIMPLE_HEAD)
+    table.add_column("read")
+    for name in ("CPU µs", "large", "= Python", "+ PostgreSQL", "CPU ×", "p99 ms", "large: p50", "p99"):
+        table.add_column(name, justify="right")
+    for read in dict.fromkeys(case.read for case in runs):
+        table.add_row(read.name, *_row_of_read(runs[ReadCase(read, small)], runs[ReadCase(read, large)]))
+    return table
+
+
+def _row_of_read(small: Sequence[Run], large: Sequence[Run]) -> Sequence[str]:
+    return (
+        f"{median_of(small, _cpu_us):,.0f}",
+        f"{median_of(large, _cpu_us):,.0f}",
+        f"{median_of(large, lambda run: run.python_us):,.0f}",
+        f"{median_of(large, lambda run: run.postgres_us):,.0f}",
+        f"{measure.ratio_of(large, small, _cpu_us):.2f}",
+        f"{median_of(small, lambda run: run.p99_ms):.1f}",
+        f"{median_of(large, lambda run: run.p50_ms):.1f}",
+        f"{median_of(large, lambda run: run.p99_ms):.1f}",
+    )
 
 
 def appends_table(runs: AppendRuns) -> Table:
@@ -150,10 +178,14 @@ def write_json(results: Results, path: Path) -> None:
     content = {
         "machine": machine(),
         "requests": [{**case._asdict(), "runs": _plain(found)} for case, found in results.runs.items()],
+        "reads": [
+            {**case.read._asdict(), "size": case.size, "runs": _plain(found)} for case, found in results.reads.items()
+        ],
         "appends": [{**case._asdict(), "runs": _plain(found)} for case, found in results.appends.items()],
         "imports": results.imports,
         "start": results.start,
         "sign_out": results.sign_out,
+        "sign_ins": results.sign_ins,
         "verdicts": verdicts(results),
         "failures": results.failures,
     }

@@ -9,16 +9,19 @@ import asyncpg
 
 from bench import append, measure
 from bench.append import AppendRuns
-from bench.books import SMALL, Operation
+from bench.books import BARE, CRUD, SERVICE, SMALL, Operation
 from bench.contenders import INSERT, INSERT_WITH_RESET, PGBENCH, RECORDER, STORE, STORE_ONE_JOURNAL
 from bench.errors import BenchError
 from bench.imports import Imports
 from bench.lifecycle import SignOut, Start
 from bench.measure import Case, Run, Runs
+from bench.reads import CLIENTS, Kind, ReadRuns
+from bench.sign_in import SignIns
 
-SERVICE, BARE, CRUD = "gagyebu", "bare INSERT", "FastAPI CRUD"
 TARGET_CONNECTIONS = 64
 READS: tuple[Operation, ...] = ("list", "detail", "totals", "wallet")
+READ_LIMITS_MS: dict[Kind, float] = {"list": 50, "search": 50, "other": 50, "known_at": 300}
+GROWTH_MAX = 1.1
 
 
 @dataclass
@@ -26,10 +29,12 @@ class Results:
     """Whatever was measured; None or empty where it was left out or failed."""
 
     runs: Runs = field(default_factory=dict)
+    reads: ReadRuns = field(default_factory=dict)
     appends: AppendRuns = field(default_factory=dict)
     imports: Imports | None = None
     start: Start | None = None
     sign_out: SignOut | None = None
+    sign_ins: SignIns | None = None
     failures: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -58,9 +63,11 @@ def verdicts(results: Results) -> list[Verdict]:
         *_judge_create(results.runs),
         *_judge_reads(results.runs),
         *_judge_growth(results.runs),
+        *_judge_kinds_of_reads(results.reads),
         *_judge_appends(results.appends),
         *_judge_imports(results.imports),
         *_judge_sign_out(results.sign_out),
+        *_judge_sign_ins(results.sign_ins),
         *_judge_start(results.start),
     ]
 
@@ -125,7 +132,7 @@ def _judge_growth(runs: Runs) -> Iterator[Verdict]:
         if found:
             yield at_most(
                 f"{operation}: CPU in a large book ÷ in a small one",
-                1.1,
+                GROWTH_MAX,
                 found[0],
                 note=f" (worst, {found[1]})",
             )
@@ -140,6 +147,27 @@ def _worst(runs: Runs, operation: str, other: Callable[[Case], Case]) -> tuple[f
         if (ratio := _ratio(runs, case, other(case), cpu)) is not None
     ]
     return max(ratios, default=None)
+
+
+def _judge_kinds_of_reads(runs: ReadRuns) -> Iterator[Verdict]:
+    """Judge each kind of read in the largest book, where it does worst; searches and the past may cost more there."""
+    large, small = (choose((case.size for case in runs), default=0) for choose in (max, min))
+    for kind, limit_ms in READ_LIMITS_MS.items():
+        cases = [case for case in runs if case.read.kind == kind and case.size == large]
+        p99s = [(measure.median_of(runs[case], p99), case.read.name) for case in cases]
+        yield from _judge_worst(f"{kind}: p99 at {large:,} entries, {CLIENTS} clients", limit_ms, p99s, " ms")
+        if kind in {"list", "other"}:
+            ratios = [
+                (measure.ratio_of(runs[case], runs[case._replace(size=small)], cpu), case.read.name) for case in cases
+            ]
+            yield from _judge_worst(f"{kind}: CPU at {large:,} entries ÷ at {small:,}", GROWTH_MAX, ratios)
+
+
+def _judge_worst(what: str, limit: float, found: list[tuple[float, str]], unit: str = "") -> Iterator[Verdict]:
+    if found:
+        worst, name = max(found)
+        over = sum(figure > limit for figure, _ in found)
+        yield at_most(what, limit, worst, unit, note=f" (worst, {name}; {over} of {len(found)} over)")
 
 
 def _judge_appends(runs: AppendRuns) -> Iterator[Verdict]:
@@ -173,6 +201,13 @@ def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:
         return ()
     here = Verdict("sign-out, same worker", "at once", "at once" if found.at_once else "later", found.at_once)
     return here, at_most("sign-out, other worker: p99", 50, found.p99_ms, " ms")
+
+
+def _judge_sign_ins(found: SignIns | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    note = f" (p50 {found.p50_ms:.3g}; alone {found.idle_p50_ms:.2g} / {found.idle_p99_ms:.2g})"
+    return (at_most(f"wallet, {found.in_flight} sign-ins in flight: p99", 100, found.p99_ms, " ms", note),)
 
 
 def _judge_start(found: Start | None) -> Sequence[Verdict]:

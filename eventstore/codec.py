@@ -30,12 +30,14 @@ class Metadata:
     """Who caused an event (None: the system itself), and in which request.
 
     `operation` is what a client calls by one Idempotency-Key, `fingerprint` tells its request from others.
+    `writable` are the only journals that it may change (None: any); this is not stored.
     """
 
     actor: UUID | None
     request_id: str
     operation: UUID | None = None
     fingerprint: str | None = None
+    writable: frozenset[UUID] | None = None
 
 
 class EncodedEvent(NamedTuple):

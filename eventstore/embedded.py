@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -122,6 +122,20 @@ async def embedded_postgres(data_dir: Path, settings: Mapping[str, str] | None =
             await asyncio.shield(_leave(server, watch))
 
 
+@asynccontextmanager
+async def reached_postgres(data_dir: Path) -> AsyncIterator[str]:
+    """As embedded_postgres, but where a running service has the data directory, go to its server.
+
+    Yields: the DSN of its database.
+    """
+    async with AsyncExitStack() as stack:
+        try:
+            dsn = await stack.enter_async_context(embedded_postgres(data_dir))
+        except DataDirectoryInUse:
+            dsn = _dsn(_socket_path(data_dir.absolute()))  # noqa: ASYNC240 - asks no disk
+        yield dsn
+
+
 async def _leave(server: "_Server", watch: asyncio.Task[None]) -> None:
     """Stop the server, and before it the watch, which may be about to start another."""
     watch.cancel()
@@ -150,9 +164,8 @@ def _content(file: TextIO) -> str:
 
 @contextmanager
 def _socket_directory(data_dir: Path) -> Iterator[Path]:
-    """A private directory with a path short enough for a socket (107 bytes), the same at every start."""
-    name = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
-    path = Path(tempfile.gettempdir()) / f"gagyebu-{os.geteuid()}-{name}"
+    """A private directory for the server's socket."""
+    path = _socket_path(data_dir)
     path.mkdir(mode=0o700, exist_ok=True)
     found = path.lstat()
     if found.st_uid not in {os.geteuid(), _server_user().pw_uid}:
@@ -162,6 +175,16 @@ def _socket_directory(data_dir: Path) -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _socket_path(data_dir: Path) -> Path:
+    """A path short enough for a socket (107 bytes), the same at every start."""
+    name = hashlib.sha256(os.fsencode(data_dir.resolve())).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"gagyebu-{os.geteuid()}-{name}"
+
+
+def _dsn(sockets: Path) -> str:
+    return f"postgresql://{NAME}@/{NAME}?host={quote(str(sockets), safe='')}"
 
 
 def _server_user() -> pwd.struct_passwd:
@@ -186,7 +209,7 @@ class _Server:
         self._programs = Path()
         self._settings: Mapping[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
-        self.dsn = f"postgresql://{NAME}@/{NAME}?host={quote(str(sockets), safe='')}"
+        self.dsn = _dsn(sockets)
 
     async def prepare(self) -> None:
         """See that there are programs to run, a data directory of their version, and no server left from before."""

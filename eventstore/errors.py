@@ -19,6 +19,13 @@ class Conflict(StoreError):
     version: int
 
 
+@dataclass(eq=False)
+class JournalNotWritable(StoreError):
+    """This would change something that your API token is not for."""
+
+    journal_id: UUID
+
+
 class StoreUnavailable(StoreError):
     """The database cannot be reached at the moment; whether a write in flight was kept is unknown."""
 

@@ -16,7 +16,7 @@ from eventstore.batching import Batcher
 from eventstore.bulk import APPEND_EVENTS, Encoder, append_all
 from eventstore.codec import EncodedEvent, Metadata, PlainEvent, RecordedEvent, decode, encode
 from eventstore.database import Database
-from eventstore.errors import Conflict, JournalErased
+from eventstore.errors import Conflict, JournalErased, JournalNotWritable
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 
@@ -98,10 +98,11 @@ class EventStore:
     async def append(self, metadata: Metadata, changes: Sequence[Change], guards: Sequence[Guard] = ()) -> Appended:
         """Record the pending events of some aggregates, all or none; one round trip, shared with other commands.
 
-        Raises: Conflict where a stream or a guard moved on, with nothing recorded; StoreUnavailable.
+        Raises: Conflict where a stream or a guard moved on; JournalNotWritable; StoreUnavailable. Nothing is recorded.
         """
         command = _Command(checks=list(guards))
         for journal_id, aggregate in changes:
+            _require_writable(metadata, journal_id)
             await self._wait_for_bulk(journal_id)
             key = await self._key_for(command, journal_id, aggregate)
             for event in aggregate.unrecorded_events():
@@ -124,8 +125,9 @@ class EventStore:
         """Record the pending events of some aggregates and then many more, of one journal, all or none.
 
         `events` are taken as they are recorded; they need not fit into memory.
-        Raises: Conflict where a stream or a guard moved on, with nothing recorded; StoreUnavailable.
+        Raises: Conflict where a stream or a guard moved on; JournalNotWritable; StoreUnavailable. Nothing is recorded.
         """
+        _require_writable(metadata, journal_id)
         key = self._keyring.find(journal_id) or await self._load_key(journal_id)
         command = _Command(checks=list(guards))
         for aggregate in first:
@@ -222,6 +224,12 @@ class EventStore:
             positions[event.journal_id] += 1
         self._keyring.keep(command.new_keys)
         return Appended(positions[command.events[-1].journal_id], recorded_at)
+
+
+def _require_writable(metadata: Metadata, journal_id: UUID) -> None:
+    """Raises: JournalNotWritable."""
+    if metadata.writable is not None and journal_id not in metadata.writable:
+        raise JournalNotWritable(journal_id)
 
 
 def replay(aggregate_class: type[AnyAggregate], events: Iterable[RecordedEvent]) -> AnyAggregate | None:

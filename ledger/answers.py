@@ -1,13 +1,12 @@
 """JSON answers with a strong ETag, and the preconditions that clients put on them."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
-
-from ledger.errors import Changed
 
 
 def to_json(view: Any) -> bytes:
@@ -42,10 +41,10 @@ def answer_plain(view: Any, *, status: int = 200) -> web.Response:
     return web.Response(body=to_json(view), status=status, content_type="application/json")
 
 
-def require_match(request: BaseRequest, view: Any, changed: type[Changed], version: int) -> None:
+def require_match(request: BaseRequest, view: Any, changed: Callable[[int, str], Exception], version: int) -> None:
     """Check If-Match, where there is one, against this state of a resource (strong comparison).
 
-    Raises: the kind of Changed given, with the version and the tag that it has now.
+    Raises: the error that `changed` makes of the version and the tag that it has now.
     """
     expected = request.if_match
     if expected is None:

@@ -122,10 +122,11 @@ def _refusal(error: Exception, status: int, request_id: str) -> web.Response:
     response = problem(status, slug_of(type(error).__name__), str(error), request_id, errors, version)
     if etag is not None:
         response.headers["ETag"] = f'"{etag}"'
-    if status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    challenge = getattr(error, "challenge", "Bearer" if status == 401 else None)
+    if challenge is not None:
+        response.headers["WWW-Authenticate"] = challenge
+    if status in {429, 503}:
+        response.headers["Retry-After"] = str(getattr(error, "retry_after_seconds", RETRY_AFTER_SECONDS))
     return response
 
 

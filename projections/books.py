@@ -1,7 +1,7 @@
 """Read model: the books with their sums, members and categories."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -212,12 +212,12 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
     state = await _with_parts(transaction, books, changed) if changed else Books(books)
     members, closings = set(state.members), set(state.closings)
     state.fold(events)
-    await _save(transaction, _SAVE_BOOKS, map(astuple, state.books.values()))
+    await _save(transaction, _SAVE_BOOKS, _tuples(state.books))
     if changed:
-        categories = [(*astuple(row), searchable(row.name or "")) for row in state.categories.values()]
+        categories = [(*vars(row).values(), searchable(row.name or "")) for row in state.categories.values()]
         await _save(transaction, _SAVE_CATEGORIES, categories)
-        await _save(transaction, _SAVE_MEMBERS, map(astuple, state.members.values()))
-        await _save(transaction, _SAVE_CLOSINGS, map(astuple, state.closings.values()))
+        await _save(transaction, _SAVE_MEMBERS, _tuples(state.members))
+        await _save(transaction, _SAVE_CLOSINGS, _tuples(state.closings))
         await _save(transaction, _DELETE_MEMBERS, members - set(state.members))
         await _save(transaction, _DELETE_CLOSINGS, closings - set(state.closings))
 
@@ -230,6 +230,11 @@ async def _with_parts(transaction: Transaction, books: list[BookRow], journal_id
         [MemberRow(**row) for row in await transaction.fetch(_LOAD_MEMBERS, journal_ids)],
         [ClosingRow(**row) for row in await transaction.fetch(_LOAD_CLOSINGS, journal_ids)],
     )
+
+
+def _tuples(rows: Mapping[Any, Any]) -> Iterable[tuple[Any, ...]]:
+    """The fields of rows, in their order; astuple() would copy each of them."""
+    return (tuple(vars(row).values()) for row in rows.values())
 
 
 async def _save(transaction: Transaction, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:

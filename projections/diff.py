@@ -1,16 +1,18 @@
 """What is different in a book between two moments of its journal."""
 
+from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from ledger.book import AUDITORS
 from ledger.errors import InvalidField, NotPermitted, TooManyChanges
-from ledger.money import format_amount
+from ledger.money import decimals_of, format_amount
 from projections.engine import Engine
 from projections.moments import Moment
 from projections.past import Change, list_changes
-from projections.past_books import PastBook, get_sums, read_past
+from projections.past_books import PastBook, read_past
 
 CHANGES_MAX: Final = 10_000
 NOW: Final = Moment(position=2**62)
@@ -32,17 +34,17 @@ async def diff_book(
     changes = await list_changes(engine, before.at, later.at, CHANGES_MAX + 1)
     if len(changes) > CHANGES_MAX:
         raise TooManyChanges(CHANGES_MAX)
+    live = [(_if_live(was), _if_live(became)) for was, became in changes]
     return {
         "known_at": {"position": before.position, "recorded_at": before.recorded_at},
         "until": {"position": later.position, "recorded_at": later.recorded_at},
-        **_sorted_out(changes),
-        "totals": await _differences(engine, before, later),
+        **_sorted_out(live),
+        "totals": _differences(live, before, later),
     }
 
 
-def _sorted_out(changes: Sequence[Change]) -> dict[str, list[Any]]:
+def _sorted_out(live: Sequence[Change]) -> dict[str, list[Any]]:
     """Deleted entries count as not there; those that are as they were before are no change."""
-    live = [(_if_live(before), _if_live(after)) for before, after in changes]
     return {
         "added": [after for before, after in live if after and not before],
         "changed": [
@@ -56,15 +58,20 @@ def _if_live(entry: dict[str, Any] | None) -> dict[str, Any] | None:
     return entry if entry and not entry["deleted"] else None
 
 
-async def _differences(engine: Engine, before: PastBook, later: PastBook) -> dict[str, str]:
-    was, is_now = await get_sums(engine, before), await get_sums(engine, later)
-    income, expense = is_now["income_minor"] - was["income_minor"], is_now["expense_minor"] - was["expense_minor"]
-    transferred = is_now["transferred_minor"] - was["transferred_minor"]
+def _differences(live: Sequence[Change], before: PastBook, later: PastBook) -> dict[str, str]:
+    """What the changes come to: entries that stayed as they were cancel out, and are not read."""
+    currency = later.book.currency
+    flows: Counter[str] = Counter()
+    for entry, sign in [(was, -1) for was, _ in live] + [(became, 1) for _, became in live]:
+        if entry:
+            flow = entry["transfer"]["direction"] if "transfer" in entry else entry["kind"]
+            flows[flow] += sign * int(Decimal(entry["amount"]).scaleb(decimals_of(currency)))
+    total = flows["income"] - flows["expense"]
     opening = later.book.opening_balance_minor - before.book.opening_balance_minor
     amounts = {
-        "income": income,
-        "expense": expense,
-        "total": income - expense,
-        "balance": opening + income - expense + transferred,
+        "income": flows["income"],
+        "expense": flows["expense"],
+        "total": total,
+        "balance": opening + total + flows["in"] - flows["out"],
     }
-    return {name: format_amount(amount, later.book.currency) for name, amount in amounts.items()}
+    return {name: format_amount(amount, currency) for name, amount in amounts.items()}

@@ -4,7 +4,6 @@ Whoever catches a journal up locks its checkpoints first, reads the events after
 in one transaction: any number of readers and projectors may do so at once, on any worker.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,11 +19,10 @@ from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
 
-EVENTS_MAX: Final = 100
-"""Folded in one transaction; bounds memory, how long checkpoints stay locked, and how long the event loop waits for one
-fold. More of them make it no faster: after an import of 50,000 it takes as long with 1,000 as with 100."""
-DECODED_MAX: Final = 25
-"""Decoded without a pause, so that others get their turns."""
+EVENTS_MAX: Final = 2_000
+"""Folded in one transaction; bounds memory and how long checkpoints stay locked."""
+TURN_EVENTS: Final = 100
+"""Decoded and folded at a stretch, which takes some milliseconds; then it is others' turn."""
 JOURNALS_MAX: Final = 200
 FIRST_JOURNAL: Final = UUID(int=0)
 
@@ -139,17 +137,11 @@ class Engine:
         rows = await transaction.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX)
         if not rows:
             return True
-        events: list[RecordedEvent] = []
-        for part in chunked(rows, DECODED_MAX):
-            events += decode_rows(part, self._keyring)
-            await asyncio.sleep(0)
-        for name, model in self._read_models.items():
-            unseen = [
-                event for event in events if event.position > checkpoints.get((event.journal_id, name), event.position)
-            ]
-            if unseen:
-                await model.project(transaction, unseen)
-        reached = {event.journal_id: event.position for event in events}
+        reached: dict[UUID, int] = {}
+        for turn in chunked(rows, TURN_EVENTS):
+            events = decode_rows(turn, self._keyring)
+            await self._project(transaction, events, checkpoints)
+            reached |= {event.journal_id: event.position for event in events}
         # Where the read models of a journal are at different places, those ahead stay: nothing was folded into them.
         moved = [
             (journal_id, name, reached[journal_id])
@@ -158,6 +150,17 @@ class Engine:
         ]
         await transaction.execute(_MOVE, *zip(*moved, strict=True))
         return len(rows) < EVENTS_MAX
+
+    async def _project(
+        self, transaction: Transaction, events: Sequence[RecordedEvent], checkpoints: dict[tuple[UUID, str], int]
+    ) -> None:
+        """Hand each read model those events that it has not seen."""
+        for name, model in self._read_models.items():
+            unseen = [
+                event for event in events if event.position > checkpoints.get((event.journal_id, name), event.position)
+            ]
+            if unseen:
+                await model.project(transaction, unseen)
 
 
 def _chunks(items: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:

@@ -190,16 +190,15 @@ def _columns(rows: Sequence[EntryRow]) -> Iterable[Sequence[Any]]:
     columns = dict(zip(EntryRow._fields, zip(*rows, strict=True), strict=True))
     columns["tags"] = tuple(None if tags is None else TAG_SEPARATOR.join(tags) for tags in columns["tags"])
     texts = [searchable_entry(row.memo, row.tags) for row in rows]
-    terms: list[int] = []
-    begins: list[int | None] = []
-    ends: list[int | None] = []
-    for row, text in zip(rows, texts, strict=True):
-        begin = len(terms) + 1
-        if row.until is None:
-            terms += terms_of_entry(row.journal_id, text, row.category_id, KINDS_SHOWN[row.kind])
-        begins.append(begin if row.until is None else None)
-        ends.append(len(terms))
-    return (*columns.values(), texts, terms, begins, ends)
+    return (*columns.values(), texts, [_terms(row, text) for row, text in zip(rows, texts, strict=True)])
+
+
+def _terms(row: EntryRow, text: str) -> str | None:
+    """The terms of a current version, as an array in text: of a real one the driver looks at each element for long."""
+    if row.until is not None:
+        return None
+    terms = terms_of_entry(row.journal_id, text, row.category_id, KINDS_SHOWN[row.kind])
+    return f"{{{','.join(map(str, terms))}}}"
 
 
 ENTRIES: Final = ReadModel("entries", "book", 2, ("entries",), project)

@@ -1,4 +1,4 @@
-"""The routes that read books, entries, totals, the wallet, shared entries and sessions."""
+"""The routes that read books, entries, totals, the wallet, shared entries, sessions and API tokens."""
 
 import re
 from typing import Any, Final
@@ -15,6 +15,7 @@ from ledger.errors import CategoryNotFound, EntryNotFound
 from ledger.exports.double_entry import DoubleEntryExport
 from ledger.http.requests import CLOCK, LEDGER, METADATA, book_id, id_in_path
 from projections import schemas
+from projections.api_tokens import list_api_tokens
 from projections.books import get_book, list_books, list_categories, list_closings, list_members
 from projections.diff import diff_book
 from projections.engine import Engine
@@ -77,6 +78,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/entries/{entry}/shares", show_shares),
         web.get(f"{_SHARED}{{code}}", open_share),
         web.get("/users/me/sessions", show_sessions),
+        web.get("/users/me/tokens", show_api_tokens),
     ]
 
 
@@ -222,6 +224,11 @@ async def seclude(request: web.Request, response: web.StreamResponse) -> None:
 async def show_sessions(request: web.Request) -> web.Response:
     principal = request[PRINCIPAL]
     return answer_plain(await list_sessions(request.app[ENGINE], principal.user_id, principal.session_id))
+
+
+async def show_api_tokens(request: web.Request) -> web.Response:
+    user, now = request[PRINCIPAL].user_id, request.app[CLOCK]()
+    return answer_plain(await list_api_tokens(request.app[ENGINE], user, now))
 
 
 def _target(request: web.Request) -> tuple[Engine, UUID | None, UUID]:

@@ -77,3 +77,9 @@ async def list_sessions(engine: Engine, user_id: UUID, current: UUID) -> dict[st
         if row["session_id"] is not None
     ]
     return {"items": items, "next_cursor": None}
+
+
+async def list_session_ids(engine: Engine, user_id: UUID) -> list[UUID]:
+    """The sessions of a user that have not ended."""
+    rows = await engine.fetch_fresh(_LIST, user_id)
+    return [row["session_id"] for row in rows if row["session_id"] is not None]

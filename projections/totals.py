@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -79,7 +79,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
     earlier = list({(event.journal_id, event.stream_id) for event in of_entries if event.version > 1})
     loaded = await transaction.fetch(_LOAD_AUTHORS, *zip(*earlier, strict=True)) if earlier else []
     authors = {(row["journal_id"], row["stream_id"]): row["author_id"] for row in loaded}
-    rows = [(*key, *astuple(sums)) for key, sums in fold(of_entries, authors).items()]
+    rows = [(*key, *vars(sums).values()) for key, sums in fold(of_entries, authors).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 

@@ -1,7 +1,9 @@
 """Read model: the users, by the names and addresses that members of a book see of each other."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
 from typing import Final
+from uuid import UUID
 
 from auth.user import User
 from eventstore.codec import RecordedEvent
@@ -9,17 +11,41 @@ from eventstore.database import Transaction
 from eventstore.sql import statement
 from projections.engine import ReadModel
 
+_LOAD = statement(__package__, "load_users")
 _SAVE = statement(__package__, "save_users")
 
 
+@dataclass
+class UserRow:
+    """The columns of `users`, in their order."""
+
+    journal_id: UUID
+    email: str | None
+    name: str | None
+
+
+def fold(rows: dict[UUID, UserRow], events: Iterable[RecordedEvent]) -> None:
+    """Apply events to rows, in place; rows of users who signed up earlier must be there."""
+    for recorded in events:
+        match recorded.event:
+            case User.SignedUp() as event:
+                rows[recorded.journal_id] = UserRow(recorded.journal_id, event.email, event.name)
+            case User.ProfileAmended() as event:
+                rows[recorded.journal_id].name = event.name
+            case User.EmailChanged() as event:
+                rows[recorded.journal_id].email = event.email
+
+
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
-    rows = [
-        (recorded.journal_id, recorded.event.email, recorded.event.name)
-        for recorded in events
-        if isinstance(recorded.event, User.SignedUp)
+    of_users = [
+        event for event in events if isinstance(event.event, User.SignedUp | User.ProfileAmended | User.EmailChanged)
     ]
-    if rows:
-        await transaction.execute(_SAVE, *zip(*rows, strict=True))
+    if not of_users:
+        return
+    loaded = await transaction.fetch(_LOAD, list({event.journal_id for event in of_users}))
+    rows = {row["journal_id"]: UserRow(**row) for row in loaded}
+    fold(rows, of_users)
+    await transaction.execute(_SAVE, *zip(*map(astuple, rows.values()), strict=True))
 
 
 USERS: Final = ReadModel("users", "user", 1, ("users",), project)

@@ -1,34 +1,57 @@
 """How every command on an account is decided: on what is stored, anew where it moved on meanwhile."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
+import structlog
+from eventsourcing.utils import get_topic
+
+from auth.ceremonies import Ceremonies
+from auth.commands.refusals import Refusals
 from auth.errors import TooManySignIns, Unauthenticated
 from auth.passwords import Passwords
 from auth.session import Session
+from auth.throttle import Throttle
 from auth.tokens import AccessTokens
 from auth.user import User
-from eventstore.codec import Metadata
+from eventstore.aggregate import Aggregate
+from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
 from eventstore.store import Change, EventStore
 
 ATTEMPTS_MAX: Final = 10
 
+Result = TypeVar("Result")
+
+Decide = Callable[[User], Awaitable[Sequence[Aggregate]]]
+"""Changes a user. Returns: what is to be recorded of it, unless nothing happened to it."""
+
+_log = structlog.get_logger("security")
+
 
 @dataclass(frozen=True)
 class Auth:
-    """The store, and what makes and checks passwords and tokens."""
+    """The store, what makes and checks passwords, tokens and answers of passkeys, and what keeps guessers off."""
 
     store: EventStore
     passwords: Passwords
     tokens: AccessTokens
+    throttle: Throttle
+    refusals: Refusals
     pepper: bytes
     rotation_key: bytes
     new_id: Callable[[], UUID]
     clock: Callable[[], datetime]
+    ceremonies: Ceremonies
+    link_key: bytes
+    """What the secrets of mailed links follow from."""
+    list_sessions: Callable[[UUID], Awaitable[Sequence[UUID]]]
+    """The sessions of a user that have not ended, up to now."""
+    can_text: bool
+    """Whether there is a way to a phone."""
 
 
 async def find_user(auth: Auth, user_id: UUID) -> User:
@@ -39,17 +62,33 @@ async def find_user(auth: Auth, user_id: UUID) -> User:
     return user
 
 
-async def change_user(auth: Auth, metadata: Metadata, user_id: UUID, decide: Callable[[User], None]) -> User:
-    """Change the stored user; nothing is appended where nothing happens. Raises: Unauthenticated, TooManySignIns."""
+async def decide_on_user(
+    auth: Auth,
+    metadata: Metadata,
+    user_id: UUID,
+    decide: Decide,
+    find_more: Callable[[User], Awaitable[Sequence[PlainEvent]]] | None = None,
+) -> User:
+    """Decide on the stored user; what changed is recorded together, all in the user's journal.
+
+    `find_more` finds events to be recorded with it, of other streams.
+    Raises: Unauthenticated, TooManySignIns, and what `decide` raises.
+    """
     for _ in range(ATTEMPTS_MAX):
         user = await find_user(auth, user_id)
-        decide(user)
-        if not user.unrecorded_events():
+        changed = [aggregate for aggregate in await decide(user) if aggregate.unrecorded_events()]
+        more = await find_more(user) if find_more else []
+        if not changed:
             return user
+        topics = topics_of(changed, more)
         try:
-            await auth.store.append(metadata, [Change(user_id, user)])
+            if more:
+                await auth.store.append_many(metadata, user_id, changed, more)
+            else:
+                await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed])
         except Conflict:
             continue
+        log_events(topics, user_id, metadata.request_id)
         return user
     raise TooManySignIns
 
@@ -64,9 +103,33 @@ async def change_session(
         decide(session)
         if not session.unrecorded_events():
             return session
+        topics = topics_of([session])
         try:
             await auth.store.append(Metadata(user_id, request_id), [Change(user_id, session)])
         except Conflict:
             continue
+        log_events(topics, user_id, request_id)
         return session
     raise TooManySignIns
+
+
+async def retrying(attempt: Callable[[], Awaitable[Result]]) -> Result:
+    """Decide anew where what was decided on moved on meanwhile. Raises: TooManySignIns."""
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            return await attempt()
+        except Conflict:
+            continue
+    raise TooManySignIns
+
+
+def topics_of(aggregates: Iterable[Aggregate], more: Iterable[PlainEvent] = ()) -> list[str]:
+    """What is to be recorded; once it is, the aggregates no longer tell."""
+    kinds = [type(event) for aggregate in aggregates for event in aggregate.unrecorded_events()]
+    return [get_topic(kind) for kind in (*kinds, *(event.kind for event in more))]
+
+
+def log_events(topics: Iterable[str], user_id: UUID, request_id: str) -> None:
+    """Log what was recorded: each event of an account is one of security."""
+    for topic in topics:
+        _log.info("security event", topic=topic, user_id=user_id, request_id=request_id)

@@ -2,9 +2,13 @@
 
 from aiohttp import web
 
-from auth.http import accounts, sessions
+from auth.http import accounts, api_tokens, factors, messages, oauth, sessions
+from auth.http.oauth import FORMS
+
+__all__ = ["FORMS", "routes"]
 
 
 def routes() -> list[web.RouteDef]:
     """All of them, in the order of the traffic."""
-    return [*sessions.routes(), *accounts.routes()]
+    account = (*accounts.routes(), *factors.routes(), *messages.routes(), *api_tokens.routes())
+    return [*sessions.routes(), *account, *oauth.routes()]

@@ -1,36 +1,43 @@
 """The routes of the account itself."""
 
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from marshmallow import ValidationError
 
 from auth import schemas
 from auth.commands import accounts as commands
+from auth.commands import passwords
 from auth.commands.deciding import find_user
-from auth.http.requests import AUTH, TODAY, answer, body_of
+from auth.errors import UserChanged
+from auth.http.requests import AUTH, CATCH_UP, LANGUAGE, RESOURCES, TODAY, address_of, answer, body_of, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.user import User, age_on
 from eventstore.operations import KEY_HEADER
+
+_CHANGE_PASSWORD: Final = schemas.ChangePassword()
 
 
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/users/me", show_me),
+        web.patch("/users/me", amend_me),
+        web.put("/users/me/password", change_password),
         web.post("/users/signup", sign_up),
     ]
 
 
 @public
 async def sign_up(request: web.Request) -> web.Response:
-    today = request.app[TODAY](request)
+    today, language = request.app[TODAY](request), request.app[LANGUAGE](request)
     body = await body_of(request, schemas.SignUp(today))
     try:
         user_id = commands.user_id_for(request.app[AUTH], request.headers.get(KEY_HEADER), body["email"])
     except ValueError as error:
         raise ValidationError(str(error), KEY_HEADER) from None
-    user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, **body)
+    ip = address_of(request)
+    user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, language, **body, ip=ip)
     response = answer(_user_view(user, today), status=201)
     if replayed:
         response.headers["Idempotency-Replayed"] = "true"
@@ -39,7 +46,29 @@ async def sign_up(request: web.Request) -> web.Response:
 
 async def show_me(request: web.Request) -> web.Response:
     user = await find_user(request.app[AUTH], request[PRINCIPAL].user_id)
-    return answer(_user_view(user, request.app[TODAY](request)))
+    return request.app[RESOURCES].answer(request, _user_view(user, request.app[TODAY](request)))
+
+
+async def amend_me(request: web.Request) -> web.Response:
+    """A JSON merge patch (RFC 7396)."""
+    today, language, resources = request.app[TODAY](request), request.app[LANGUAGE](request), request.app[RESOURCES]
+    changes = await body_of(request, schemas.AmendUser(today))
+
+    def check(user: User) -> None:
+        resources.require_match(request, _user_view(user, today), UserChanged, user.version)
+
+    user_id, metadata = request[PRINCIPAL].user_id, metadata_of(request)
+    user = await commands.amend_profile(request.app[AUTH], metadata, user_id, language, changes, check)
+    return resources.answer(request, _user_view(user, today))
+
+
+async def change_password(request: web.Request) -> web.Response:
+    body, principal = await body_of(request, _CHANGE_PASSWORD), request[PRINCIPAL]
+    own = (principal.user_id, principal.session_id)
+    client = (request.app[LANGUAGE](request), address_of(request))
+    await passwords.change_password(request.app[AUTH], metadata_of(request), *own, *client, **body)
+    await request.app[CATCH_UP](principal.user_id)
+    return web.Response(status=204)
 
 
 def _user_view(user: User, today: date) -> dict[str, Any]:

@@ -2,18 +2,24 @@
 
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from aiohttp import web
 
 from auth import schemas
 from auth.commands import sessions as commands
-from auth.errors import InvalidRefreshToken, RefreshTokenReused
-from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of
+from auth.errors import InvalidRefreshToken, RefreshTokenReused, SessionNotFound
+from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
+from auth.session import ENDED_FROM_ELSEWHERE
 
 GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
 
+KEYS_CACHED_SECONDS: Final = 300
+"""A key signs as soon as it is made; who meets one that he does not know asks again."""
+
 _SIGN_IN: Final = schemas.SignIn()
+_SIGN_IN_WITH_PASSKEY: Final = schemas.SignInWithPasskey()
 _REFRESH: Final = schemas.Refresh()
 _NOTHING: Final = schemas.Nothing()
 
@@ -23,7 +29,11 @@ def routes() -> list[web.RouteDef]:
         web.post("/users/token", refresh),
         web.post("/users/signin", sign_in),
         web.get("/users/signin", sign_in_by_get, allow_head=False),
+        web.post("/users/signin/passkey/options", show_passkey_options),
+        web.post("/users/signin/passkey", sign_in_with_passkey),
         web.post("/users/signout", sign_out),
+        web.delete("/users/me/sessions", end_other_sessions),
+        web.delete("/users/me/sessions/{session}", end_session),
         web.get("/.well-known/jwks.json", show_keys),
     ]
 
@@ -41,6 +51,19 @@ async def sign_in_by_get(request: web.Request) -> web.Response:
     response.headers["Deprecation"] = f"@{GET_SIGN_IN_DEPRECATED_ON.timestamp():.0f}"
     response.headers["Link"] = '</users/signin>; rel="successor-version"'
     return response
+
+
+@public
+async def show_passkey_options(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
+    return answer(request.app[AUTH].ceremonies.sign_in_options())
+
+
+@public
+async def sign_in_with_passkey(request: web.Request) -> web.Response:
+    body = await body_of(request, _SIGN_IN_WITH_PASSKEY)
+    tokens = await commands.sign_in_with_passkey(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request))
+    return _answer_tokens(tokens)
 
 
 @public
@@ -62,10 +85,33 @@ async def sign_out(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def end_session(request: web.Request) -> web.Response:
+    user_id, session_id = request[PRINCIPAL].user_id, _session_id(request)
+    await commands.end_session(request.app[AUTH], metadata_of(request), user_id, session_id)
+    await request.app[CATCH_UP](user_id)
+    return web.Response(status=204)
+
+
+async def end_other_sessions(request: web.Request) -> web.Response:
+    principal = request[PRINCIPAL]
+    own = (principal.user_id, principal.session_id)
+    await commands.end_sessions(request.app[AUTH], metadata_of(request), *own, ENDED_FROM_ELSEWHERE)
+    await request.app[CATCH_UP](principal.user_id)
+    return web.Response(status=204)
+
+
+def _session_id(request: web.Request) -> UUID:
+    """Raises: SessionNotFound, also for what is no UUID."""
+    try:
+        return UUID(request.match_info["session"])
+    except ValueError:
+        raise SessionNotFound from None
+
+
 @public
 async def show_keys(request: web.Request) -> web.Response:
     response = answer(request.app[AUTH].tokens.jwks())
-    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Cache-Control"] = f"public, max-age={KEYS_CACHED_SECONDS}"
     return response
 
 

@@ -1,6 +1,6 @@
 """Commands on entries; a change of one side of a transfer changes both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
-from eventstore.store import Change, replay
+from eventstore.store import Change, Guard, replay
 from ledger.book import MEMBERS, Book
 from ledger.commands import transfers
 from ledger.commands.deciding import (
@@ -149,7 +149,9 @@ async def _change_entry(ledger: Ledger, target: Target, change: EntryChange) -> 
             await _require_current(ledger, book)
             return Placed(book, changed)
         book.require_open(changed.posting.occurred_on, *([day] if changed is entry else []))
-        await _append(ledger, metadata, book, changed)
+        # A copy is of its original as it stands: of one moment, also on both sides of a transfer.
+        originals = [] if changed is entry else [Guard(book.id, entry.id, entry.version)]
+        await _append(ledger, metadata, book, changed, originals)
         return Placed(book, changed)
 
     async def find_earlier(book: Book) -> Placed | None:
@@ -158,13 +160,13 @@ async def _change_entry(ledger: Ledger, target: Target, change: EntryChange) -> 
     return await decide_on_book(ledger, target.book_id, decide, find_earlier)
 
 
-async def _append(ledger: Ledger, metadata: Metadata, book: Book, changed: Entry) -> None:
+async def _append(ledger: Ledger, metadata: Metadata, book: Book, changed: Entry, originals: Sequence[Guard]) -> None:
     sides = [(book, changed)]
     if changed.transfer is not None:
         other_side = await transfers.mirrored(ledger, metadata, book, changed, changed.transfer)
         sides += [other_side] if other_side else []
     changes = [Change(of_book.id, entry) for of_book, entry in sides]
-    await ledger.store.append(metadata, changes, [guard_on(of_book) for of_book, _ in sides])
+    await ledger.store.append(metadata, changes, [*originals, *(guard_on(of_book) for of_book, _ in sides)])
 
 
 async def _as_of(ledger: Ledger, book_id: UUID, entry_id: UUID, position: int) -> Placed:

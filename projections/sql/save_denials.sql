@@ -1,9 +1,9 @@
--- Deny sessions, and tell every worker.
--- $1 journal_ids  $2 session_ids  $3 expires_at
+-- Deny sessions and API tokens, and tell every worker.
+-- $1 journal_ids  $2 stream_ids  $3 expires_at
 WITH denied AS (
-    INSERT INTO denylist (journal_id, session_id, expires_at)
+    INSERT INTO denylist (journal_id, stream_id, expires_at)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[])
     ON CONFLICT DO NOTHING
-    RETURNING session_id, expires_at
+    RETURNING stream_id, expires_at
 )
-SELECT pg_notify('denylist', session_id || ' ' || extract(epoch FROM expires_at)) FROM denied
+SELECT pg_notify('denylist', stream_id || ' ' || extract(epoch FROM expires_at)) FROM denied

@@ -1,13 +1,14 @@
 """The store's promises on append: all or nothing, alone in conflict, exact under guards."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from uuid_utils.compat import uuid7
 
 from auth.user import EmailClaim
 from eventstore.batching import BATCH_SIZE_MAX
-from eventstore.errors import Conflict, MasterKeyMismatch, StoreUnavailable
+from eventstore.errors import Conflict, JournalNotWritable, MasterKeyMismatch, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
 from eventstore.store import Change, EventStore, Guard
 from ledger.book import Book
@@ -239,6 +240,20 @@ async def test_append_of_512_commands_is_one_transaction(store, metadata, book, 
     assert list(range(2, BATCH_SIZE_MAX + 2)) == [outcome.position for outcome in outcomes]
     transactions = "SELECT count(DISTINCT xmin::text) FROM eventstore.events WHERE position > 1"
     assert 1 == await owner.fetchval(transactions)
+
+
+async def test_command_that_may_write_some_journals_writes_no_other(store, metadata, book, owner):
+    limited = replace(metadata, writable=frozenset({book.id}))
+    other = await opened(store, metadata)
+    before = await traces(owner)
+    both = [Change(book.id, an_entry()), Change(other.id, an_entry(uuid7()))]
+    with pytest.raises(JournalNotWritable):
+        await store.append(limited, both)
+    with pytest.raises(JournalNotWritable):
+        await store.append_many(limited, other.id, [an_entry()], [])
+    assert before == await traces(owner)
+    await store.append(limited, both[:1])
+    assert before != await traces(owner)
 
 
 async def test_append_after_close_is_refused(store, metadata, book):

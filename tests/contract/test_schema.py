@@ -6,6 +6,7 @@ from importlib.resources import files
 import asyncpg
 import pytest
 
+import auth
 import eventstore
 import projections
 from eventstore.database import connect, open_database
@@ -18,7 +19,7 @@ from tests.contract.books import opened, recorded
 
 STATEMENTS = {
     f"{package.__name__}/{file.name}": file.read_text("utf-8")
-    for package in (eventstore, projections)
+    for package in (auth, eventstore, projections)
     for file in (files(package) / "sql").iterdir()
     if file.name.endswith(".sql") and not (file.name.startswith("create_") and file.name != "create_checkpoints.sql")
 }
@@ -31,18 +32,24 @@ WITHOUT_JOURNAL = {
     "members_by_user": "finds the books of a user",
     "shares_by_id": "finds the link that a code opens",
     "denylist_by_expiry": "finds what has expired",
+    "outbox_by_age": "finds what has waited longest",
     "entries_by_terms": "its terms are each of one journal",
+    "attempts_pkey": "of whoever guesses, not of a journal",
+    "attempts_by_expiry": "finds what has expired",
+    "known_addresses_pkey": "of whoever guesses, not of a journal",
+    "known_addresses_by_expiry": "finds what has expired",
 }
 
 
 async def schema_of(connection):
     """Every table, column, index, function and trigger, in words."""
+    schemas = "('eventstore', 'readmodels', 'throttle')"
     return await connection.fetch(
         "SELECT table_schema || '.' || table_name || '.' || column_name, data_type FROM information_schema.columns"
-        " WHERE table_schema IN ('eventstore', 'readmodels')"
-        " UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname IN ('eventstore', 'readmodels')"
-        " UNION ALL SELECT proname, prosrc FROM pg_proc WHERE pronamespace::regnamespace::text IN"
-        " ('eventstore', 'readmodels') UNION ALL SELECT tgname, tgrelid::regclass::text FROM pg_trigger ORDER BY 1, 2"
+        f" WHERE table_schema IN {schemas}"
+        f" UNION ALL SELECT indexname, indexdef FROM pg_indexes WHERE schemaname IN {schemas}"
+        f" UNION ALL SELECT proname, prosrc FROM pg_proc WHERE pronamespace::regnamespace::text IN {schemas}"
+        " UNION ALL SELECT tgname, tgrelid::regclass::text FROM pg_trigger ORDER BY 1, 2"
     )
 
 
@@ -141,11 +148,12 @@ async def test_every_key_begins_with_the_journal(owner):
     without = {row["name"].rpartition(".")[2] for row in indexes if row["first"] != "journal_id"}
     assert WITHOUT_JOURNAL.keys() == without
     unique = {row["name"].rpartition(".")[2] for row in indexes if row["indisunique"]}
-    assert {"gagyebu_migrations_pkey", "read_models_pkey"} == without & unique
+    of_no_journal = {"gagyebu_migrations_pkey", "read_models_pkey", "attempts_pkey", "known_addresses_pkey"}
+    assert of_no_journal == without & unique
 
 
 async def test_no_table_has_a_sequence_an_identity_or_a_foreign_key(owner):
-    schemas = "('eventstore', 'readmodels', 'public')"
+    schemas = "('eventstore', 'readmodels', 'throttle', 'public')"
     assert [] == await owner.fetch(f"SELECT * FROM pg_sequences WHERE schemaname IN {schemas}")
     assert [] == await owner.fetch(
         f"SELECT * FROM information_schema.columns WHERE table_schema IN {schemas} AND is_identity = 'YES'"

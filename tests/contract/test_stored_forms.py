@@ -9,7 +9,14 @@ import orjson
 import pytest
 from eventsourcing.utils import resolve_topic
 
+from auth.api_token import ApiToken
+from auth.clients import Clients
+from auth.message import Message
+from auth.passkeys import Passkeys, passkey_id, passkeys_id
+from auth.refusal import WRONG_PASSWORD
 from auth.session import Session
+from auth.signing_keys import SigningKey, SigningKeys
+from auth.totp import Totp, TotpStep, totp_id
 from auth.user import User
 from eventstore.codec import canonical
 from ledger.book import Book, Category
@@ -26,9 +33,13 @@ from tests.given import an_id
 ROOT = Path(__file__).parents[2]
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
+PROVED_SESSION, STEP = map(an_id, range(31, 33))
+CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
+KEYS, CLIENTS, CLIENT, API_TOKEN = map(an_id, range(51, 55))
 
 LIST_TOPICS = """
-import auth.session, auth.user
+import auth.api_token, auth.clients, auth.message, auth.passkeys, auth.refusal, auth.session, auth.signing_keys
+import auth.totp, auth.user
 import ledger.batch, ledger.book, ledger.entry, ledger.invitation, ledger.operation, ledger.share
 from eventsourcing.utils import get_topic, resolve_topic
 from tests.contract.golden import aggregate_classes, event_classes
@@ -159,6 +170,82 @@ def test_golden_user_session_and_claim_are_replayed():
         len(session.spent_hashes),
     )
     assert USER == claim.user_id
+
+
+def test_golden_session_started_before_it_was_noted_how_was_by_password():
+    assert (["pwd"], ["pwd", "otp", "mfa"]) == (replayed(SESSION).amr, replayed(PROVED_SESSION).amr)
+
+
+def test_golden_factors_are_replayed():
+    totp, step, passkeys = replayed(totp_id(USER)), replayed(STEP), replayed(passkeys_id(USER))
+    assert (Totp, TotpStep, Passkeys) == (type(totp), type(step), type(passkeys))
+    assert (None, False, 58_792_322) == (totp.secret, totp.enabled, step.step)
+    (key,) = passkeys.live.values()
+    assert (passkey_id(b"key"), "a2V5", "cHVibGlj", "열쇠") == (key.id, key.credential_id, key.public_key, key.name)
+    assert (4, False, True) == (key.sign_count, key.synced, key.clone_suspected)
+
+
+def test_golden_refused_sign_in_is_replayed():
+    refusal = replayed(an_id(33))
+    assert (WRONG_PASSWORD, "curl", "192.0.2.9", 3) == (
+        refusal.reason,
+        refusal.user_agent,
+        refusal.ip,
+        refusal.unrecorded,
+    )
+
+
+def test_golden_changed_user_claims_and_messages_are_replayed():
+    user, freed, taken, link, refused = map(replayed, (CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED))
+    assert ("new@example.com", True, None, 2, "$argon2id$four") == (
+        user.email,
+        user.email_verified,
+        user.pending_email,
+        user.credentials,
+        user.password_hash,
+    )
+    assert ("이", None, "+821087654321", datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)) == (
+        user.name,
+        user.birth_date,
+        user.phone_number,
+        user.phone_number_since,
+    )
+    assert (None, CHANGED_USER) == (freed.user_id, taken.user_id)
+    assert Message is type(link)
+    assert ("verify_email", "mail", "old@example.com", "ko", 0, False, True) == (
+        link.kind,
+        link.channel,
+        link.to,
+        link.language,
+        link.credentials,
+        link.waiting,
+        link.used,
+    )
+    assert ("phone", "+821087654321", False) == (refused.channel, refused.to, refused.waiting)
+
+
+def test_golden_signing_keys_are_replayed():
+    keys = replayed(KEYS)
+    first_at, second_at = (datetime(2026, 11, 23, 1, 2, second, 456789, tzinfo=UTC) for second in (5, 6))
+    assert SigningKeys is type(keys)
+    assert {
+        "first": SigningKey("first", "cHVibGlj", "c2VjcmV0", first_at, second_at, retired=True),
+        "second": SigningKey("second", "cHVibGljMg", "c2VjcmV0Mg", second_at),
+    } == keys.keys
+
+
+def test_golden_clients_and_api_token_are_replayed():
+    clients, token = replayed(CLIENTS), replayed(API_TOKEN)
+    assert Clients is type(clients)
+    assert {} == clients.clients
+    assert ApiToken is type(token)
+    assert ("가계 스크립트", ["read", "write"], [BOOK], date(2026, 11, 24), True) == (
+        token.name,
+        token.scopes,
+        token.books,
+        token.last_used_on,
+        token.revoked,
+    )
 
 
 def test_golden_events_are_folded_into_every_read_model():

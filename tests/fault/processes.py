@@ -90,6 +90,7 @@ class Service:
 async def running_service(folder: Path, *flags: str, **settings: Any) -> AsyncIterator[Service]:
     """Run `gagyebu serve` on a free port until the context ends; its log goes to a file in the folder."""
     words = ("serve", "--port", "0", *flags)
+    settings.setdefault("data_dir", folder)  # where mail goes that nobody sends
     async with running_command(folder, r"ready on (http://\S+)\n", *words, **settings) as (process, url):
         service = Service(process, url)
         try:

@@ -30,7 +30,14 @@ def run_here(*words, **settings):
     return CliRunner().invoke(main, words, env=environment, prog_name="gagyebu")
 
 
-@pytest.mark.parametrize("words", [(), ("serve",), ("migrate",), ("project",)], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [
+        *((), ("serve",), ("migrate",), ("project",), ("keys",), ("keys", "rotate"), ("keys", "list")),
+        *(("service",), ("service", "add"), ("service", "list"), ("service", "remove")),
+    ],
+    ids=" ".join,
+)
 def test_help_is_there_for_every_command(words):
     result = run_here(*words, "--help")
     assert 0 == result.exit_code
@@ -40,7 +47,7 @@ def test_help_is_there_for_every_command(words):
 async def test_help_names_the_commands_and_flags():
     code, commands, errors = await run_cli("--help")
     assert (0, "") == (code, errors)
-    assert all(f"\n  {name} " in commands for name in ("serve", "migrate", "project"))
+    assert all(f"\n  {name} " in commands for name in ("serve", "migrate", "project", "keys", "service"))
     flags = run_here("serve", "--help").output
     assert all(f"--{name} " in flags for name in ("host", "port", "data-dir", "workers"))
 

@@ -124,6 +124,19 @@ async def end_feeds(connection):
     )
 
 
+async def test_sessions_ended_all_at_once_are_refused_at_once_here_and_within_a_second_elsewhere(migrated, a_worker):
+    async with a_worker() as here, a_worker() as elsewhere:
+        living = await sign_up_and_in(here)
+        tokens = [await sign_in(here) for _ in range(5)]
+        assert all([await accepts(elsewhere, token) for token in tokens])
+        assert (204, None) == await ask(here, "DELETE", "/users/me/sessions", token=living)
+        assert not any([await accepts(here, token) for token in tokens])
+        for token in tokens:
+            await seconds_until_refused(elsewhere, token)
+        assert await accepts(here, living)
+        assert await accepts(elsewhere, living)
+
+
 async def test_a_restart_forgets_no_sign_out(migrated, a_worker):
     async with a_worker() as here:
         living = await sign_up_and_in(here)
@@ -159,7 +172,7 @@ async def test_denials_that_expired_are_forgotten_in_memory_and_in_the_database(
         expires_at = denylist._expires_at[soon]
         await until(lambda: time.time() > expires_at)
         await denylist._purge(connection)
-        assert [(later,)] == [tuple(row) for row in await connection.fetch("SELECT session_id FROM denylist")]
+        assert [(later,)] == [tuple(row) for row in await connection.fetch("SELECT stream_id FROM denylist")]
         assert (False, True) == (denylist.is_denied(user, soon), denylist.is_denied(user, later))
     await connection.close()
 

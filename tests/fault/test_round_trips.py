@@ -1,13 +1,16 @@
 """What a request costs in round trips to the database, counted on the wire."""
 
+import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from pyotp import TOTP
 
 from service import open_app
-from tests.fault.processes import an_entry, ask, open_book, sign_up_and_in
+from tests.authenticator import Authenticator
+from tests.fault.processes import PASSWORD, an_entry, ask, open_book, sign_up_and_in
 from tests.fault.proxy import proxied
 
 
@@ -40,6 +43,45 @@ async def test_creating_an_entry_in_a_book_used_before_costs_one_round_trip(sett
         for _ in range(3):
             assert 1 == await round_trips(wire, client, token, "POST", path, an_entry())
         assert b"append_events" in wire.statements
+
+
+async def made(client, token, path, body):
+    """Make what must succeed."""
+    status, answer = await ask(client, "POST", path, body, token)
+    assert status in {200, 201}, answer
+    return answer
+
+
+async def test_signing_in_costs_a_load_of_each_that_decides_and_one_append(settings, wire):
+    claim, user, totp, passkeys, append, limit = 1, 1, 1, 1, 1, 2
+    credentials = {"email": "someone@example.com", "password": PASSWORD}
+    async with client_on(settings, wire) as client:
+        token = await sign_up_and_in(client)
+        assert limit + claim + user + totp + append == await round_trips(
+            wire, client, "", "POST", "/users/signin", credentials
+        )
+
+        key = Authenticator()
+        options = await made(client, token, "/users/me/passkeys/options", {"password": PASSWORD})
+        await made(client, token, "/users/me/passkeys", {"name": "key", "credential": key.create(options)})
+        answer = {"credential": key.get(await made(client, "", "/users/signin/passkey/options", {}))}
+        assert user + passkeys + append == await round_trips(wire, client, "", "POST", "/users/signin/passkey", answer)
+
+        app = TOTP((await made(client, token, "/users/me/totp", {"password": PASSWORD}))["secret"])
+        await made(client, token, "/users/me/totp/confirm", {"otp": app.now()})
+        proof = {**credentials, "otp": app.at(time.time(), counter_offset=1)}
+        assert limit + claim + user + totp + append == await round_trips(
+            wire, client, "", "POST", "/users/signin", proof
+        )
+
+
+async def test_an_api_token_that_was_seen_before_costs_no_round_trip_of_its_own(settings, wire):
+    async with client_on(settings, wire) as client:
+        body = {"name": "script", "scopes": ["read"]}
+        _, token = await ask(client, "POST", "/users/me/tokens", body, await sign_up_and_in(client))
+        for _ in range(2):
+            await ask(client, "GET", "/wallet", token=token["token"])
+        assert 1 == await round_trips(wire, client, token["token"], "GET", "/wallet")
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ import configparser
 import dataclasses
 import re
 from importlib import metadata
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from environs import EnvError
 
 from eventstore.embedded import default_data_dir
 from ledger.problems import problem_pages
@@ -68,12 +70,21 @@ def test_every_setting_is_read_from_the_environment(monkeypatch):
     for field in dataclasses.fields(Settings):
         default = getattr(Settings(), field.name)
         plain_value = "false" if default is True else "7" if isinstance(default, int) else "/else"
-        values[field.name] = {"time_zone": "UTC", "log_level": "debug"}.get(field.name, plain_value)
+        special = {"time_zone": "UTC", "log_level": "debug", "trusted_proxies": "10.0.0.0/8"}
+        values[field.name] = special.get(field.name, plain_value)
         monkeypatch.setenv(f"GAGYEBU_{field.name.upper()}", values[field.name])
     settings = Settings.from_environment()
 
+    others = {False, 7, "/else", Path("/else"), ("/else",), "UTC", "debug", (ip_network("10.0.0.0/8"),)}
     for name in values:
-        assert getattr(settings, name) in {False, 7, "/else", Path("/else"), ("/else",), "UTC", "debug"}, name
+        assert getattr(settings, name) in others, name
+
+
+@pytest.mark.parametrize("networks", ["nonsense", "10.0.0.1/8", "10.0.0.0/8,nonsense"])
+def test_networks_of_proxies_that_cannot_be_read_are_named(monkeypatch, networks):
+    monkeypatch.setenv("GAGYEBU_TRUSTED_PROXIES", networks)
+    with pytest.raises(EnvError, match="GAGYEBU_TRUSTED_PROXIES"):
+        Settings.from_environment()
 
 
 @pytest.fixture
@@ -99,3 +110,10 @@ def test_links_between_documents_lead_somewhere():
     for document in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):
             assert (document.parent / target).exists(), (document.name, target)
+
+
+def test_addresses_in_examples_are_ascii_as_http_wants_them():
+    for document in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
+        examples = re.findall(r"```sh\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+        for address in re.findall(r"\$api/[^\s\"]*", "".join(examples)):
+            assert address.isascii(), (document.name, address)

@@ -1,5 +1,7 @@
 """What was known: every read of a book as its journal stood at a position, or at a time."""
 
+from decimal import Decimal
+
 import pytest
 
 from tests.http.conftest import entries_of, path_of
@@ -150,6 +152,30 @@ async def test_diff_tells_what_was_added_changed_and_removed_between(home, book)
         *(nothing[name] for name in ("added", "changed", "removed")),
         nothing["totals"]["total"],
     )
+
+
+async def test_diff_comes_to_what_the_sums_differ_by(home):
+    book = await home.open_book(name="여행", currency="USD", opening_balance="10.50")
+    path = f"/books/{book['id']}"
+    for amount in ("123456789012345", "0.99"):
+        await home.record(book, amount=amount)
+    gone = await home.record(book, kind="income", amount="70.01")
+    moved = await home.transfer(book, await home.open_book(currency="USD"), amount="5")
+    then = (await home.get(path)).json
+
+    await home.delete(path_of(gone))
+    await home.patch(path_of(moved["from"]), {"amount": "8.25"})
+    await home.transfer(await home.open_book(currency="USD"), book, amount="3")
+    await home.record(book, kind="income", amount="999999999999999")
+    await home.patch(path, {"opening_balance": "-2"})
+    now = (await home.get(path)).json
+
+    assert then == (await home.get(f"{path}?known_at=5")).json
+    diff = (await home.get(f"{path}/diff?known_at=5")).json
+    names = ("income", "expense", "total", "balance")
+    assert {name: Decimal(now[name]) - Decimal(then[name]) for name in names} == {
+        name: Decimal(amount) for name, amount in diff["totals"].items()
+    }
 
 
 async def test_diff_backwards_or_without_a_moment_is_refused(home, book):

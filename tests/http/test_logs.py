@@ -4,14 +4,19 @@ import asyncio
 import os
 import sys
 from contextlib import asynccontextmanager
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import aiohttp
 import asyncpg
 import orjson
 import pytest
+from pyotp import TOTP
 
+from tests.authenticator import Authenticator, encode
 from tests.conftest import MASTER_KEY
+from tests.fault.until import until
+from tests.mailbox import token_in
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -22,7 +27,11 @@ SECRETS = {
     "tag": "비밀태그",
     "book": "우리집비밀",
     "search": "찾는말",
+    "passkey": "미나의 비밀폰",
+    "token": "비밀스크립트",
 }
+
+REVOKED = "token revoked by its holder"
 
 
 @pytest.fixture
@@ -36,6 +45,7 @@ def process(dsn, tmp_path):
             "GAGYEBU_DATABASE_URL": dsn,
             "GAGYEBU_MASTER_KEY": MASTER_KEY.text,
             "GAGYEBU_PORT": "0",
+            "GAGYEBU_DATA_DIR": str(tmp_path),
             **settings,
         }
         with log.open("wb") as stderr:
@@ -73,6 +83,14 @@ async def live_a_little(address, dsn):
         tokens = await ask("POST", "/users/signin", 200, json=credentials)
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         tokens |= {"rotated": (await ask("POST", "/users/token", 200, json=tokens_body(tokens)))["refresh_token"]}
+        tokens |= await prove_more(ask, credentials)
+        issued = await ask("POST", "/users/me/tokens", 201, json={"name": SECRETS["token"], "scopes": ["read"]})
+        for token in (issued["token"], f"{issued['token'][:-2]}xx"):
+            await ask("GET", "/wallet", 200 if token == issued["token"] else 401, headers=bearer(token))
+        form = {"token": issued["token"]}
+        await ask("POST", "/oauth/introspect", 401, data=form, headers={"Authorization": "Basic Z2VoZWltOnNlY3JldA=="})
+        await ask("POST", "/oauth/revoke", 200, data=form)
+        tokens |= {"issued": issued["token"], "client": "Z2VoZWltOnNlY3JldA=="}
         book = await ask("POST", "/books", 201, json={"name": SECRETS["book"]})
         entries = f"/books/{book['id']}/entries"
         entry = {"kind": "expense", "amount": 1, "memo": SECRETS["memo"], "tags": [SECRETS["tag"]]}
@@ -91,6 +109,33 @@ async def live_a_little(address, dsn):
     return [*SECRETS.values(), *(value for value in tokens.values() if isinstance(value, str) and value != "Bearer")]
 
 
+async def prove_more(ask, credentials):
+    """Set up an authenticator app and a passkey, and sign in by each; return the secrets met on the way."""
+    password = {"password": credentials["password"]}
+    key = Authenticator()
+    options = await ask("POST", "/users/me/passkeys/options", 200, json=password)
+    registration = {"name": SECRETS["passkey"], "credential": key.create(options)}
+    await ask("POST", "/users/me/passkeys", 201, json=registration)
+    assertion = key.get(await ask("POST", "/users/signin/passkey/options", 200))
+    await ask("POST", "/users/signin/passkey", 200, json={"credential": assertion})
+    await ask("POST", "/users/signin/passkey", 401, json={"credential": assertion})
+    secret = (await ask("POST", "/users/me/totp", 201, json=password))["secret"]
+    confirmed = await ask("POST", "/users/me/totp/confirm", 200, json={"otp": TOTP(secret).now()})
+    code, *_ = confirmed["recovery_codes"]
+    await ask("POST", "/users/signin", 200, json={**credentials, "otp": code})
+    await ask("POST", "/users/signin", 401, json={**credentials, "otp": code})
+    return {
+        "secret": secret,
+        "code": code,
+        "signature": assertion["response"]["signature"],
+        "credential": encode(key.credential_id),
+    }
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
 def tokens_body(tokens):
     return {"refresh_token": tokens["refresh_token"]}
 
@@ -99,6 +144,8 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     log = tmp_path / "stderr"
     async with process(log) as address:
         secrets = await live_a_little(address, dsn)
+        (mail,) = await until(lambda: list(tmp_path.glob("mail/*.eml")))
+        secrets.append(token_in(message_from_bytes(mail.read_bytes(), policy=policy.default)))
 
     text = log.read_text("utf-8")
     lines = [orjson.loads(line) for line in text.splitlines()]
@@ -107,9 +154,16 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     assert expected.items() <= requests["req-entry"].items()
     assert requests["req-entry"]["ms"] > 0
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+    noted = {line["topic"]: line for line in lines if line["event"] == "security event"}
+    assert {"user.signed_up", "session.started", "totp.confirmed", "totp.recovery_code_used", "passkeys.used"} < set(
+        noted
+    )
+    assert all({"topic", "user_id", "request_id"} < set(line) for line in noted.values())
     (unexpected,) = [line for line in lines if line["event"] == "unexpected error"]
     assert unexpected["request_id"] == "req-500"
     assert "UndefinedTableError" in unexpected["exception"]
+    said = [line["event"] for line in lines if line["event"] not in {"request", "unexpected error"}]
+    assert said == ["signing key generated", "API token issued", "service refused", "API token revoked", REVOKED]
     assert [secret for secret in secrets if secret in text or orjson.dumps(secret).decode()[1:-1] in text] == []
 
 

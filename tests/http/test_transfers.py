@@ -1,5 +1,7 @@
 """Transfers: one entry in each of two books, both or neither, changed on both sides at once."""
 
+import asyncio
+
 import pytest
 
 from tests.http.conftest import NOWHERE, entries_of, path_of
@@ -337,3 +339,14 @@ async def test_transfer_is_in_the_history_of_both_sides(home, moved):
         items = (await home.get(f"{path_of(moved[side])}/history")).items
         assert ["entry.recorded", "entry.amended", "entry.deleted"] == [item["type"] for item in items]
         assert {"amount": {"from": "5000", "to": "1"}} == items[1]["changes"]
+
+
+async def test_copy_that_races_a_change_of_the_other_side_is_of_one_moment(home, book, savings):
+    for _ in range(20):
+        moved = await home.transfer(book, savings, amount="5000")
+        _, copied = await asyncio.gather(
+            home.patch(path_of(moved["from"]), {"amount": "7000"}), home.post(f"{path_of(moved['to'])}/duplicate")
+        )
+        link = copied.json["transfer"]
+        other = (await home.get(f"/books/{link['book_id']}/entries/{link['entry_id']}")).json
+        assert copied.json["amount"] == other["amount"]

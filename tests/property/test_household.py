@@ -14,7 +14,7 @@ from uuid import uuid4
 from aiohttp.test_utils import TestClient
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.errors import FlakyStrategyDefinition
+from hypothesis.errors import Flaky, HypothesisException
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
@@ -34,6 +34,8 @@ from tests.property.model import Call, Json, Reply, World
 USERS = 4
 BOOKS_MAX = 4
 RACERS_MAX = 4
+SHOWN_MAX = 30
+"""Calls that a failure is told with."""
 PROFILE = settings(
     max_examples=2,  # the plainest one, and one at random
     stateful_step_count=30,
@@ -50,9 +52,10 @@ RUNS = int(os.environ.get("PROPERTY_RUNS", "16"))
 class Machine(RuleBasedStateMachine):
     """Users act on their common books, one by one or at once; `world` is what must be there."""
 
-    def __init__(self, household: Household) -> None:
+    def __init__(self, household: Household, failures: list[Exception]) -> None:
         super().__init__()
-        self.household = household
+        self.household, self.failures = household, failures
+        self.answered: list[tuple[Call, Reply]] = []
         self.run = household.runner.run
         self.users = sorted(household.users)
         self.world = World({user.user_id: user.email for user in household.users.values()})
@@ -80,8 +83,12 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Undo everything, and leave nothing in the wallet of the next machine's users."""
-        if sys.exc_info()[0] is None:
+        failure = sys.exc_info()[1]
+        if failure is None:
             self.undo_everything()
+        elif isinstance(failure, Exception) and not isinstance(failure, HypothesisException):
+            failure.add_note("Before that, the latest last:\n" + pformat(self.answered[-SHOWN_MAX:], width=120))
+            self.failures.append(failure)
         for book_id, book in self.world.books.items():
             if not book["deleted"]:
                 self.run(self.household.send(calls.delete_book(views.owner_of(self.world, book_id), book_id)))
@@ -99,6 +106,7 @@ class Machine(RuleBasedStateMachine):
 
     def note(self, answered: list[tuple[Call, Reply]], *, alone: bool = False) -> None:
         """Remember what was answered, for later steps; a replayed answer is the first one, byte for byte."""
+        self.answered += answered
         for call, reply in sorted(answered, key=lambda pair: pair[1].replayed):
             if call.key and reply.replayed:
                 assert self.first.get((call.user, call.key), reply.content) == reply.content
@@ -559,10 +567,13 @@ def _verdict(world: World, call: Call, reply: Reply) -> Any:
 def test_any_interleaving_of_clients_leaves_what_the_answers_say(server, tmp_path):
     with opened_household(server, tmp_path, USERS) as household:
         for _ in range(RUNS):
-            # Races end this way or that, so a run that begins like the one before may go on otherwise: that alone is
-            # no failure, and Hypothesis says it by an error of its own.
-            with suppress(FlakyStrategyDefinition):
-                run_state_machine_as_test(lambda: Machine(household), settings=PROFILE)
+            # Races end this way or that, so what follows them does too: Hypothesis, which wants to see the same
+            # twice, takes offence, and forgets what went wrong.
+            failures: list[Exception] = []
+            with suppress(Flaky):
+                run_state_machine_as_test(lambda failures=failures: Machine(household, failures), settings=PROFILE)
+            if failures:
+                raise failures[0]
 
 
 def test_an_edit_that_changes_nothing_is_refused_in_a_book_that_another_worker_deleted(server, tmp_path):

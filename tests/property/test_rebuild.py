@@ -178,7 +178,9 @@ class History:
 
     async def start_session(self, _: str, user_agent: str) -> None:
         token = RefreshToken(self.user, uuid7(), b"s" * 32)
-        session = Session(id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip="127.0.0.1")
+        session = Session(
+            id=token.session_id, refresh_hash=token.digest, user_agent=user_agent, ip="127.0.0.1", amr=["pwd"]
+        )
         await self.store.append(self.metadata, [Change(self.user, session)])
         self.sessions.append((session, token))
 

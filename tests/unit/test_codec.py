@@ -202,7 +202,7 @@ def test_every_personal_field_of_a_user_is_sealed():
 
 
 def test_session_is_sealed_where_it_is_personal():
-    session = Session(id=an_id(50), refresh_hash="abc", user_agent="Firefox", ip="192.0.2.1")
+    session = Session(id=an_id(50), refresh_hash="abc", user_agent="Firefox", ip="192.0.2.1", amr=["pwd"])
     (event,) = encoded(session, journal_id=OWNER)
     assert b"Firefox" not in event.state
     assert b"192.0.2.1" not in event.state

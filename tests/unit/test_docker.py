@@ -101,7 +101,7 @@ def test_compose_knows_every_secret_from_outside_only(compose):
     example = set(re.findall(r"^(\w+)=$", (DOCKER / "env.example").read_text("utf-8"), re.MULTILINE))
 
     assert required == example == {"POSTGRES_PASSWORD", "GAGYEBU_DATABASE_PASSWORD", "GAGYEBU_MASTER_KEY"}
-    assert set(re.findall(r"\$\{(\w+):-", text)) == {"GAGYEBU_PUBLISHED_PORT"}
+    assert set(re.findall(r"\$\{(\w+):-", text)) == {"GAGYEBU_PUBLISHED_PORT", "GAGYEBU_WEB_SUBNET"}
     assert "GAGYEBU_MASTER_KEY" not in compose["services"]["migrate"]["environment"]
 
 

@@ -1,13 +1,16 @@
-"""The folds of books, entries and sessions: what events make of rows."""
+"""The folds of books, entries, sessions and API tokens: what events make of rows."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from auth.api_token import REVOKED_BY_OWNER, ApiToken
 from auth.session import SIGNED_OUT, RefreshToken, Session
 from ledger.book import Book, Category
 from ledger.entry import Transfer
-from projections import entries, sessions, totals
+from projections import api_tokens, entries, sessions, totals
+from projections.api_tokens import ApiTokenRow
 from projections.books import Books, ClosingRow, MemberRow
 from projections.entries import EntryRow
 from projections.sessions import SessionRow
@@ -370,7 +373,7 @@ def test_entries_fold_passes_over_events_of_the_book():
 def test_session_started_refreshed_and_ended_is_shown_so():
     first = RefreshToken(OWNER, SESSION, bytes(RefreshToken.SECRET_BYTES))
     second = first.successor(b"key")
-    session = Session(id=SESSION, refresh_hash=first.digest, user_agent="Firefox", ip="192.0.2.1")
+    session = Session(id=SESSION, refresh_hash=first.digest, user_agent="Firefox", ip="192.0.2.1", amr=["pwd"])
     journal, rows = Journal(OWNER), {}
     sessions.fold(rows, journal.record(session))
     at = START + SECOND
@@ -385,3 +388,17 @@ def test_session_started_refreshed_and_ended_is_shown_so():
     sessions.fold(rows, journal.record(session))
     assert rows[SESSION].ended
     assert later == rows[SESSION].last_seen_at
+
+
+def test_api_token_issued_used_and_revoked_is_shown_so():
+    token_id, expires_at, journal = an_id(60), START + timedelta(days=1), Journal(OWNER)
+    token = ApiToken(token_id, "script", "hash", ["read", "write"], [BOOK], expires_at)
+    journal.record(token)
+    rows = {}
+    api_tokens.fold(rows, journal.events)
+    shown = ApiTokenRow(OWNER, token_id, "script", "read write", str(BOOK), START + SECOND, expires_at)
+    assert {token_id: shown} == rows
+    token.note_use(DAY)
+    token.revoke(REVOKED_BY_OWNER)
+    api_tokens.fold(rows, journal.record(token))
+    assert {token_id: replace(shown, last_used_on=DAY, revoked=True)} == rows

@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import date
+from uuid import UUID
 
 import orjson
 import pytest
@@ -62,7 +63,7 @@ def test_slug_of_an_error_is_its_name(name, slug):
 
 @pytest.mark.parametrize(("kind", "status"), [(kind, status) for kind, status in STATUSES.items() if status != 422])
 def test_problem_of_every_expected_error_has_its_status_and_the_one_shape(kind, status):
-    given = {str: "Food", int: 3, date: date(2026, 10, 31)}
+    given = {str: "Food", int: 3, date: date(2026, 10, 31), UUID: UUID(int=1)}
     fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else ()
     required = [given[field.type] for field in fields if field.default is dataclasses.MISSING]
     response, body = answered(kind(*required))

@@ -30,7 +30,7 @@ MOMENT = timedelta(seconds=1)
 
 
 def started(at=START):
-    session = Session(id=SESSION_ID, refresh_hash=FIRST.digest, user_agent="Firefox", ip="192.0.2.1")
+    session = Session(id=SESSION_ID, refresh_hash=FIRST.digest, user_agent="Firefox", ip="192.0.2.1", amr=["pwd"])
     session.stamp(at, USER_ID)
     return session
 
@@ -137,6 +137,21 @@ def test_refresh_is_refused_after_too_many_rotations(monkeypatch):
     session, now = given(FIRST, SECOND)
     with pytest.raises(InvalidRefreshToken):
         refresh(session, THIRD, now)
+
+
+def test_session_continues_with_its_current_token_alone():
+    session, now = given(FIRST)
+    assert [False, True, False, False] == [
+        session.continues_with(token, now) for token in (FIRST, SECOND, THIRD, FORGED)
+    ]
+    assert not session.continues_with(SECOND, session.expires_on)
+    session.end(SIGNED_OUT)
+    assert not session.continues_with(SECOND, now)
+
+
+def test_session_knows_the_tokens_that_it_issued():
+    session, _ = given(FIRST)
+    assert [True, True, False, False] == [session.has_issued(token) for token in (FIRST, SECOND, THIRD, FORGED)]
 
 
 def test_session_ends_once():

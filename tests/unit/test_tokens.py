@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from auth.errors import Unauthenticated
+from auth.errors import Unauthenticated, UnknownKey
 from auth.middleware import authenticate
-from auth.tokens import LIFETIME, TOKEN_LENGTH_MAX, AccessTokens
+from auth.tokens import LIFETIME, TOKEN_LENGTH_MAX, AccessTokens, TokenKey
 
 SEED = bytes(range(32))
 ISSUER = "https://gagyebu.example"
@@ -57,12 +57,12 @@ def clock():
 
 @pytest.fixture
 def tokens(clock):
-    return AccessTokens(SEED, ISSUER, AUDIENCE, uuid4, clock)
+    return AccessTokens([TokenKey(SEED)], ISSUER, AUDIENCE, uuid4, clock)
 
 
 @pytest.fixture
 def token(tokens):
-    return tokens.issue(USER_ID, SESSION_ID)
+    return tokens.issue(USER_ID, SESSION_ID, ["pwd"])
 
 
 def parts(token):
@@ -94,6 +94,7 @@ def test_token_carries_the_claims_and_header_of_the_contract(tokens, token):
         "aud": AUDIENCE,
         "sub": str(USER_ID),
         "sid": str(SESSION_ID),
+        "amr": ["pwd"],
         "iat": issued_at,
         "exp": issued_at + 900,
     } == claims
@@ -105,12 +106,12 @@ def test_token_verifies_to_its_principal(tokens, token):
 
 
 def test_token_is_the_only_one_with_its_id(tokens, token):
-    assert tokens.verify(token).token_id != tokens.verify(tokens.issue(USER_ID, SESSION_ID)).token_id
+    assert tokens.verify(token).token_id != tokens.verify(tokens.issue(USER_ID, SESSION_ID, ["pwd"])).token_id
 
 
 def test_token_of_one_worker_verifies_on_another_whose_clock_is_behind(clock, token):
     clock.now = START - timedelta(seconds=5)
-    assert AccessTokens(SEED, ISSUER, AUDIENCE, uuid4, clock).verify(token).user_id == USER_ID
+    assert AccessTokens([TokenKey(SEED)], ISSUER, AUDIENCE, uuid4, clock).verify(token).user_id == USER_ID
 
 
 def test_token_verifies_until_it_expires(tokens, token, clock):
@@ -200,6 +201,79 @@ def test_token_malformed_is_refused(tokens, text):
 def test_token_oversized_is_refused_though_signed(tokens, token):
     with pytest.raises(Unauthenticated):
         tokens.verify(forge(token, claims={"padding": "x" * TOKEN_LENGTH_MAX}))
+
+
+def spelled(header, claims, key=KEY):
+    """A token of JSON as it is written here, signed."""
+    head, body = (base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in (header, claims))
+    signature = base64.urlsafe_b64encode(key.sign(f"{head}.{body}".encode())).rstrip(b"=").decode()
+    return f"{head}.{body}.{signature}"
+
+
+def test_token_that_names_a_claim_or_header_twice_is_refused_though_signed(tokens, token):
+    header, claims = map(json.dumps, parts(token))
+    twice = f'{{"sub": "{uuid4()}", {claims[1:]}', f'{claims[:-1]}, "exp": 99999999999}}'
+    assert tokens.verify(spelled(header, claims)).user_id == USER_ID
+    for written in (*((header, each) for each in twice), (f'{{"kid": "x", {header[1:]}', claims)):
+        with pytest.raises(Unauthenticated):
+            tokens.verify(spelled(*written))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_token_nested_without_end_is_refused(tokens, token, place):
+    written = list(map(json.dumps, parts(token)))
+    written[place] = "[" * 1200
+    with pytest.raises(Unauthenticated):
+        tokens.verify(spelled(*written))
+
+
+@pytest.mark.parametrize("claims", [{"exp": "soon"}, {"exp": 1e300}, {"exp": [1]}, {"sid": 5}, {"jti": {}}])
+def test_token_whose_claims_are_of_another_kind_is_refused_though_signed(tokens, token, claims):
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(token, claims=claims))
+
+
+NEW_SEED = bytes(reversed(range(32)))
+
+
+def rotated(tokens, until):
+    tokens.use([TokenKey(SEED, until), TokenKey(NEW_SEED)])
+
+
+def test_newest_key_signs_and_the_superseded_one_verifies_until_its_time(tokens, token, clock):
+    until = START + LIFETIME / 3
+    rotated(tokens, until)
+    newer = tokens.issue(USER_ID, SESSION_ID, ["pwd"])
+    assert parts(newer)[0]["kid"] == TokenKey(NEW_SEED).kid
+    assert [TokenKey(SEED).kid, TokenKey(NEW_SEED).kid] == [key["kid"] for key in tokens.jwks()["keys"]]
+    assert tokens.verify(token).user_id == tokens.verify(newer).user_id == USER_ID
+    other = forge(token, claims={"jti": str(uuid4())})
+    clock.now = until
+    with pytest.raises(Unauthenticated):
+        tokens.verify(other)
+    assert [TokenKey(NEW_SEED).kid] == [key["kid"] for key in tokens.jwks()["keys"]]
+
+
+def test_key_signs_under_no_name_but_its_own(tokens, token):
+    rotated(tokens, START + LIFETIME)
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(token, header={"kid": TokenKey(NEW_SEED).kid}))
+    with pytest.raises(Unauthenticated):
+        tokens.verify(forge(token, key=Ed25519PrivateKey.from_private_bytes(NEW_SEED)))
+
+
+def test_token_of_a_key_that_is_gone_is_refused_though_it_was_seen_before(tokens, token):
+    tokens.verify(token)
+    tokens.use([TokenKey(NEW_SEED)])
+    with pytest.raises(UnknownKey):
+        tokens.verify(token)
+
+
+def test_token_of_a_key_that_nobody_could_have_made_is_not_worth_a_look(tokens, token):
+    for kid in ("", "other", "../../../dev/null", "' OR 1=1 --", "x" * 44, "log-" + "x" * 39 + "."):
+        with pytest.raises(Unauthenticated) as caught:
+            tokens.verify(forge(token, header={"kid": kid}))
+        assert type(caught.value) is Unauthenticated
 
 
 def test_jwks_holds_the_public_key_named_by_its_thumbprint(tokens, token):

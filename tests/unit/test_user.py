@@ -119,7 +119,7 @@ def test_age_counts_full_years(birth_date, today, age):
     ("error", "message"),
     [
         (EmailTaken(), "There is already an account with this e-mail address."),
-        (InvalidCredentials(), "The e-mail address or the password is wrong."),
+        (InvalidCredentials(), "The e-mail address, the password or the code is wrong."),
         (WeakPassword("Too short for {this}."), "Too short for {this}."),
     ],
 )

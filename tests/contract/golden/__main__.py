@@ -4,7 +4,16 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from pyotp import TOTP
+
+from auth.api_token import REVOKED_BY_OWNER, ApiSecret, ApiToken
+from auth.clients import Clients
+from auth.message import MAIL, PASSWORD_CHANGED, PHONE, VERIFY_EMAIL, Message
+from auth.passkeys import Passkeys, passkey_id, passkeys_id
+from auth.refusal import WRONG_PASSWORD, SignInRefusal
 from auth.session import SIGNED_OUT, RefreshToken, Session
+from auth.signing_keys import SigningKeys
+from auth.totp import Totp, TotpStep, totp_id
 from auth.user import EmailClaim, User
 from eventstore.aggregate import UNRECORDED
 from eventstore.codec import Metadata, encode
@@ -22,7 +31,10 @@ from tests.given import an_id
 START: Final = datetime(2026, 11, 23, 1, 2, 3, 456789, tzinfo=UTC)
 USER, CLAIM, BOOK, SESSION, ENTRY, FOOD, GIFTS = map(an_id, range(1, 8))
 SHARED, FRIEND, INVITATION, MOVED, SHARE = map(an_id, range(11, 16))
+CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46))
 BATCH: Final = an_id(19)
+PROVED_SESSION, STEP = map(an_id, range(31, 33))
+KEYS, CLIENTS, CLIENT, API_TOKEN = map(an_id, range(51, 55))
 
 
 def a_user() -> User:
@@ -34,10 +46,37 @@ def a_user() -> User:
 
 def a_session() -> Session:
     token = RefreshToken(USER, SESSION, bytes(32))
-    session = Session(SESSION, token.digest, "Firefox", "192.0.2.1")
+    session = Session(SESSION, token.digest, "Firefox", "192.0.2.1", ["pwd"])
     session.refresh(token, token.successor(b"golden"), UNRECORDED, "Firefox", "192.0.2.2")
     session.end(SIGNED_OUT)
     return session
+
+
+def a_proved_session() -> Session:
+    """Told in the second form of started sessions."""
+    token = RefreshToken(USER, PROVED_SESSION, bytes(32))
+    return Session(PROVED_SESSION, token.digest, "Firefox", "192.0.2.1", ["pwd", "otp", "mfa"])
+
+
+def a_totp() -> Totp:
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # of the test vectors of RFC 6238
+    totp = Totp(totp_id(USER))
+    totp.enroll(secret)
+    totp.confirm(TOTP(secret).at(START), START, ["one", "two"])
+    totp.use("one", START)
+    totp.renew_recovery_codes(["three"])
+    totp.disable()
+    return totp
+
+
+def some_passkeys() -> Passkeys:
+    passkeys, phone, key = Passkeys(passkeys_id(USER)), passkey_id(b"phone"), passkey_id(b"key")
+    passkeys.register(phone, "cGhvbmU", "cHVibGlj", "폰", 0, synced=True)
+    passkeys.register(key, "a2V5", "cHVibGlj", "열쇠", 3, synced=False)
+    passkeys.use(key, 4, "challenge")
+    passkeys.use(key, 4, "another")
+    passkeys.remove(phone)
+    return passkeys
 
 
 def a_book() -> Book:
@@ -100,10 +139,76 @@ def a_batch() -> Batch:
     return batch
 
 
+def a_changed_user() -> User:
+    """Verified, amended, with another address and another password."""
+    user = User(CHANGED_USER, "old@example.com", None, date(1990, 2, 28), None, "$argon2id$three")
+    user.verify_email()
+    user.amend_profile("이", None, "+821087654321", START)
+    user.ask_email_change("new@example.com", START + timedelta(days=1))
+    user.change_email("new@example.com")
+    user.change_password("$argon2id$four")
+    return user
+
+
+def a_freed_claim() -> EmailClaim:
+    claim = EmailClaim(FREED_CLAIM, CHANGED_USER)
+    claim.release()
+    return claim
+
+
+def a_taken_claim() -> EmailClaim:
+    claim = EmailClaim(TAKEN_CLAIM, USER)
+    claim.release()
+    claim.reclaim(CHANGED_USER)
+    return claim
+
+
+def a_link() -> Message:
+    message = Message(LINK, VERIFY_EMAIL, MAIL, "old@example.com", "ko", 0, START + timedelta(days=7))
+    message.note_sent()
+    message.use(VERIFY_EMAIL, START)
+    return message
+
+
+def a_refused_text() -> Message:
+    message = Message(REFUSED, PASSWORD_CHANGED, PHONE, "+821087654321", "en", 1, START + timedelta(days=3))
+    message.note_refused()
+    return message
+
+
+def signing_keys() -> SigningKeys:
+    keys = SigningKeys(KEYS)
+    keys.generate("first", "cHVibGlj", "c2VjcmV0")
+    keys.rotate("second", "cHVibGljMg", "c2VjcmV0Mg", at_once=True)
+    return keys
+
+
+def some_clients() -> Clients:
+    clients = Clients(CLIENTS)
+    clients.add(CLIENT, "reports", "secret")
+    clients.remove("reports")
+    return clients
+
+
+def an_api_token() -> ApiToken:
+    digest = ApiSecret(USER, API_TOKEN, bytes(32)).digest
+    token = ApiToken(API_TOKEN, "가계 스크립트", digest, ["read", "write"], [BOOK], START + timedelta(days=90))
+    token.note_use(date(2026, 11, 24))
+    token.revoke(REVOKED_BY_OWNER)
+    return token
+
+
 STORY: Final = [
     Change(CLAIM, EmailClaim(CLAIM, USER)),
     Change(USER, a_user()),
+    Change(USER, a_proved_session()),
+    Change(USER, a_totp()),
+    Change(USER, TotpStep(STEP, 58_792_322)),
+    Change(USER, some_passkeys()),
     Change(USER, a_session()),
+    Change(KEYS, signing_keys()),
+    Change(CLIENTS, some_clients()),
+    Change(USER, an_api_token()),
     Change(BOOK, a_book()),
     Change(SHARED, a_shared_book()),
     Change(SHARED, an_invitation()),
@@ -111,7 +216,13 @@ STORY: Final = [
     Change(SHARED, a_share()),
     Change(SHARED, ShareOpening(an_id(18), SHARE)),
     Change(SHARED, a_batch()),
+    Change(FREED_CLAIM, a_freed_claim()),
+    Change(TAKEN_CLAIM, a_taken_claim()),
+    Change(CHANGED_USER, a_changed_user()),
+    Change(CHANGED_USER, a_link()),
+    Change(CHANGED_USER, a_refused_text()),
     Change(an_id(20), Operation(an_id(20))),
+    Change(USER, SignInRefusal(an_id(33), WRONG_PASSWORD, "curl", "192.0.2.9", 3)),
     Change(BOOK, an_entry()),  # its lines are of the first forms: what was added later is told above it
 ]
 

@@ -1,0 +1,146 @@
+"""The commands of the command line on signing keys and registered services."""
+
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import click
+import orjson
+from marshmallow import ValidationError
+
+from auth import schemas
+from auth.commands import clients, keys
+from auth.errors import AuthError
+from eventstore.store import EventStore
+
+
+@dataclass(frozen=True)
+class Administration:
+    """What a command works with."""
+
+    store: EventStore
+    first_seed: bytes = field(repr=False)
+    """Of the key that signs where none was made yet."""
+    request_id: str
+    clock: Callable[[], datetime]
+
+
+Open = Callable[[Any], AbstractAsyncContextManager[Administration]]
+"""Opens the store for the settings that the command line holds."""
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+"""Runs work to its end; what can be expected to fail ends with a sentence."""
+
+
+def keys_group(open_administration: Open, run: Run) -> click.Group:
+    """Make `gagyebu keys`."""
+    group = click.Group("keys", help="The keys that sign access tokens.")
+
+    @group.command("rotate")
+    @click.option("--at-once", is_flag=True, help="Refuse what the old keys signed: they may be in other hands.")
+    @click.pass_obj
+    def rotate(settings: Any, at_once: bool) -> None:
+        """Make a new key, which signs from now on.
+
+        Running services take it within a second; tokens of the old ones stay good until they expire.
+        """
+
+        async def work() -> str:
+            async with open_administration(settings) as admin:
+                key = await keys.rotate_keys(admin.store, admin.first_seed, admin.request_id, at_once=at_once)
+                return key.kid
+
+        click.echo(run(_told(work())))
+
+    @group.command("list")
+    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @click.pass_obj
+    def list_keys(settings: Any, as_json: bool) -> None:
+        """List the keys: when each was made, and whether it signs, still verifies, is expired or retired."""
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin:
+                known = await keys.open_keys(admin.store, admin.first_seed, admin.request_id)
+                states = keys.states(known, admin.clock())
+            return [{"kid": key.kid, "created_at": key.generated_at, "state": state} for key, state in states]
+
+        _print_rows(run(_told(work())), as_json=as_json)
+
+    return group
+
+
+def service_group(open_administration: Open, run: Run) -> click.Group:
+    """Make `gagyebu service`."""
+    group = click.Group("service", help="The services that may introspect and revoke tokens.")
+
+    @group.command("add")
+    @click.argument("name")
+    @click.pass_obj
+    def add(settings: Any, name: str) -> None:
+        """Register a service. Its id and secret are shown this once."""
+        checked = _name(name)
+
+        async def work() -> clients.Credentials:
+            async with open_administration(settings) as admin:
+                return await clients.add_client(admin.store, admin.request_id, checked)
+
+        made = run(_told(work()))
+        click.echo(f"id      {made.client_id}\nsecret  {made.secret}")
+
+    @group.command("list")
+    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @click.pass_obj
+    def list_services(settings: Any, as_json: bool) -> None:
+        """List the registered services."""
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin:
+                known = (await clients.load_clients(admin.store)).clients.values()
+            return [{"id": str(client.id), "created_at": client.added_at, "name": client.name} for client in known]
+
+        _print_rows(run(_told(work())), as_json=as_json)
+
+    @group.command("remove")
+    @click.argument("name")
+    @click.pass_obj
+    def remove(settings: Any, name: str) -> None:
+        """Take a service, named by its name or id, off the register: its secret is refused from now on."""
+
+        async def work() -> None:
+            async with open_administration(settings) as admin:
+                await clients.remove_client(admin.store, admin.request_id, name)
+
+        run(_told(work()))
+
+    return group
+
+
+async def _told(work: Coroutine[Any, Any, Any]) -> Any:
+    """A refusal ends the command with its sentence."""
+    try:
+        return await work
+    except AuthError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _name(text: str) -> str:
+    """Raises: click.BadParameter."""
+    try:
+        name: str = schemas.Name().deserialize(text)
+    except ValidationError as error:
+        raise click.BadParameter(" ".join(map(str, error.messages)), param_hint="NAME") from None
+    return name
+
+
+def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """A row per line, or all of them as JSON."""
+    if as_json:
+        click.echo(orjson.dumps(rows, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
+        return
+    for row in rows:
+        click.echo("  ".join(_cell(value) for value in row.values()))
+
+
+def _cell(value: Any) -> str:
+    return f"{value:%Y-%m-%d %H:%M:%SZ}" if isinstance(value, datetime) else str(value)

@@ -1,0 +1,103 @@
+"""Commands on the e-mail address: verify it, change it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, find_user, log_events, topics_of
+from auth.commands.limiting import require_password
+from auth.commands.messages import link_message, next_link_id, notices, parse_link, use_link
+from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid, TooManySignIns
+from auth.message import CONFIRM_EMAIL, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, LINK_LIFETIMES, VERIFY_EMAIL
+from auth.user import EmailClaim, User, claim_id
+from eventstore.aggregate import Aggregate
+from eventstore.codec import Metadata
+from eventstore.errors import Conflict
+from eventstore.store import Change
+
+
+async def claim_email(auth: Auth, email: str, user_id: UUID) -> EmailClaim:
+    """Claim an address, to be recorded; it may be the user's already. Raises: EmailTaken."""
+    journal_id = claim_id(auth.pepper, email)
+    claim = await auth.store.load(journal_id, EmailClaim, journal_id)
+    if claim is None:
+        return EmailClaim(id=journal_id, user_id=user_id)
+    if claim.user_id is None:
+        claim.reclaim(user_id)
+    if claim.user_id != user_id:
+        raise EmailTaken
+    return claim
+
+
+async def send_verification(auth: Auth, metadata: Metadata, user_id: UUID, language: str) -> None:
+    """Post another link that verifies the address. Raises: EmailVerifiedBefore, TooManyMessages, TooManySignIns."""
+
+    async def decide(user: User) -> Sequence[Aggregate]:
+        if user.email_verified:
+            raise EmailVerifiedBefore
+        message_id = await next_link_id(auth, user_id, VERIFY_EMAIL)
+        return [link_message(auth, user, message_id, VERIFY_EMAIL, language)]
+
+    await decide_on_user(auth, metadata, user_id, decide)
+
+
+async def verify_email(auth: Auth, request_id: str, text: str) -> None:
+    """Raises: LinkInvalid, TooManySignIns."""
+    token = parse_link(auth, text)
+
+    async def decide(user: User) -> Sequence[Aggregate]:
+        message = await use_link(auth, token, user, VERIFY_EMAIL)
+        user.verify_email()
+        return [user, message]
+
+    await decide_on_user(auth, Metadata(token.journal_id, request_id), token.journal_id, decide)
+
+
+async def ask_email_change(
+    auth: Auth, metadata: Metadata, user_id: UUID, language: str, ip: str, email: str, password: str
+) -> None:
+    """Post a link to the new address, and a notice to the old one. Only the last address asked for can be confirmed.
+
+    Raises: WrongPassword, TooManyAttempts, EmailTaken, TooManyMessages, TooManySignIns.
+    """
+    await require_password(auth, await find_user(auth, user_id), password, ip)
+
+    async def decide(user: User) -> Sequence[Aggregate]:
+        await claim_email(auth, email, user_id)  # not recorded yet: an address is claimed by who reads its mail
+        message_id = await next_link_id(auth, user_id, CONFIRM_EMAIL)
+        told = notices(auth, user, EMAIL_CHANGE_ASKED, language)
+        user.ask_email_change(email, auth.clock() + LINK_LIFETIMES[CONFIRM_EMAIL])
+        return [user, link_message(auth, user, message_id, CONFIRM_EMAIL, language, to=email), *told]
+
+    await decide_on_user(auth, metadata, user_id, decide)
+
+
+async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -> None:
+    """Take the new address and give the old one up, at once. Raises: LinkInvalid, EmailTaken, TooManySignIns."""
+    token = parse_link(auth, text)
+    user_id = token.journal_id
+    for _ in range(ATTEMPTS_MAX):
+        user = await find_user(auth, user_id)
+        message = await use_link(auth, token, user, CONFIRM_EMAIL)
+        if user.pending_email is None or user.pending_email.email != message.to:
+            raise LinkInvalid
+        claims = await _moved_claims(auth, user, message.to)
+        told = notices(auth, user, EMAIL_CHANGED, language)
+        user.change_email(message.to)
+        changes = [Change(user_id, changed) for changed in (user, message, *told)]
+        topics = topics_of(change.aggregate for change in changes)
+        try:
+            await auth.store.append(Metadata(user_id, request_id), [*claims, *changes])
+        except Conflict:
+            continue
+        log_events(topics, user_id, request_id)
+        return
+    raise TooManySignIns
+
+
+async def _moved_claims(auth: Auth, user: User, email: str) -> list[Change]:
+    """Claim the new address, release the old one; neither where they differ in letter case alone."""
+    new, old = await claim_email(auth, email, user.id), await claim_email(auth, user.email, user.id)
+    if new.id == old.id:
+        return []
+    old.release()
+    return [Change(new.id, new), Change(old.id, old)]

@@ -1,0 +1,2 @@
+-- Forget messages that nobody needs any more.
+DELETE FROM outbox WHERE expires_at <= now()
