@@ -8,12 +8,12 @@ from datetime import date, timedelta
 import pytest
 from uuid_utils.compat import uuid7
 
-from auth.user import EmailClaim
+from auth.user import EmailClaim, User
 from eventstore.store import Change
 from ledger.book import Book
 from ledger.errors import BookNotFound, EntryNotFound
 from projections import engine as engines
-from projections.books import get_book, list_books, list_categories
+from projections.books import get_book, list_books, list_categories, list_members
 from projections.engine import FIRST_JOURNAL, Engine
 from projections.entries import Filters, get_entry, list_entries
 from projections.paging import Page
@@ -31,7 +31,7 @@ TABLES = {
     "members": "journal_id, user_id",
     "categories": "journal_id, category_id",
     "entries": "journal_id, entry_id, version",
-    "totals": "journal_id, grain, starts_on, category_id",
+    "totals": "journal_id, grain, starts_on, category_id, member_id",
     "checkpoints": "journal_id, read_model",
 }
 
@@ -219,6 +219,21 @@ async def test_read_right_after_an_append_is_never_stale(store, engine, metadata
 def str_id(view):
     """Ids are shown as text or as UUIDs, which JSON does not tell apart."""
     return type(FIRST_JOURNAL)(str(view["id"]))
+
+
+async def test_list_of_members_knows_who_has_just_signed_up_and_joined(store, engine, metadata, book):
+    """The journal of somebody who joined is behind too, which only shows once the book's is not."""
+    me = User(metadata.actor, "mina@example.com", "미나", None, None, "hash")
+    await store.append(metadata, [Change(me.id, me)])
+    await list_members(engine, metadata.actor, book.id)
+    friend = User(uuid7(), "jun@example.com", "준", None, None, "hash")
+    book.join(friend.id, "viewer", uuid7())
+    await store.append(metadata, [Change(friend.id, friend), Change(book.id, book)])
+
+    members = (await list_members(engine, metadata.actor, book.id))["items"]
+    assert [("미나", me.email, "owner"), ("준", friend.email, "viewer")] == [
+        (member["name"], member["email"], member["role"]) for member in members
+    ]
 
 
 async def test_reads_of_many_books_are_never_stale(store, engine, metadata):

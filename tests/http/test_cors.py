@@ -34,7 +34,7 @@ async def test_answer_to_an_allowed_origin_may_be_read_with_its_headers(home):
     ):
         assert answer.headers["Access-Control-Allow-Origin"] == APP
         exposed = set(answer.headers["Access-Control-Expose-Headers"].split(", "))
-        assert {"ETag", "Link", "Location", "Retry-After", "X-Request-Id"} <= exposed
+        assert {"ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"} <= exposed
         assert answer.headers["Vary"] == "Origin"
         assert "Access-Control-Allow-Credentials" not in answer.headers
 

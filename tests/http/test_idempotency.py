@@ -1,7 +1,9 @@
 """Safe retries: the same key and body count once, and are answered as the first time."""
 
 import asyncio
+import hashlib
 
+import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
@@ -183,11 +185,180 @@ async def test_invitation_accepted_twice_under_one_key_is_one_acceptance(home, s
     assert 410 == (await stranger.post(path)).status
 
 
-async def test_sign_up_retried_under_one_key_is_one_account(guest):
-    body = {"email": "retry@example.com", "password": PASSWORD, "name": "되풀이"}
-    first = await guest.post("/users/signup", body, headers=KEY)
-    again = await guest.post("/users/signup", body, headers=KEY)
+async def test_retry_without_a_body_and_with_an_empty_one_are_the_same(home, made):
+    first = await home.post(f"{made['entry']}/duplicate", None, headers=KEY)
+    again = await home.post(f"{made['entry']}/duplicate", {}, headers=KEY)
     assert (201, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
-    assert (409, "email-taken") == (await guest.post("/users/signup", body)).outcome
-    for other in ({"name": "다른"}, {"password": "ganz-anderes-Pferd-9"}):
-        assert 422 == (await guest.post("/users/signup", {**body, **other}, headers=KEY)).status
+
+
+async def test_key_at_another_address_is_another_key(home, book):
+    other = await home.open_book(name="other")
+    body = {"name": "반려동물", "kind": "expense"}
+    made = [await home.post(f"/books/{one['id']}/categories", body, headers=KEY) for one in (book, other)]
+    assert [(201, None)] * 2 == [(answer.status, answer.headers.get("Idempotency-Replayed")) for answer in made]
+    assert 2 == len({answer.json["id"] for answer in made})
+    for one, answer in zip((book, other), made, strict=True):
+        assert answer.json == await home.category(one, "반려동물")
+    assert 201 == (await home.post(entries_of(book), {"kind": "income", "amount": 1}, headers=KEY)).status
+
+
+async def test_key_of_a_transfer_is_refused_for_one_between_other_books(home, book):
+    savings, third, fourth = [await home.open_book(name=name) for name in ("저축", "셋", "넷")]
+    body = {"from_book": book["id"], "to_book": savings["id"], "amount": "5"}
+    first = await home.post("/transfers", body, headers=KEY)
+    for source, target in ((savings, book), (book, third), (third, savings), (third, fourth)):
+        asked = {**body, "from_book": source["id"], "to_book": target["id"]}
+        answer = await home.post("/transfers", asked, headers=KEY)
+        assert (422, "idempotency-key-reused") == answer.outcome, (source["name"], target["name"])
+    counts = [(await home.get(f"/books/{one['id']}")).json["entry_count"] for one in (book, savings, third, fourth)]
+    assert (201, [1, 1, 0, 0]) == (first.status, counts)
+
+
+async def test_retry_of_a_transfer_after_it_was_changed_and_its_book_deleted_shows_it_as_it_was(home, book):
+    savings = await home.open_book(name="저축")
+    body = {"from_book": book["id"], "to_book": savings["id"], "amount": "5", "occurred_on": "2026-01-05"}
+    first = await home.post("/transfers", body, headers=KEY)
+    await home.patch(path_of(first.json["to"]), {"amount": "9"})
+    await home.delete(path_of(first.json["from"]))
+    await home.made(f"/books/{book['id']}/closings", {"through": "2026-01-31"})
+    await home.delete(f"/books/{savings['id']}")
+    again = await home.post("/transfers", body, headers=KEY)
+    assert (201, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+
+
+async def test_retry_of_a_restored_book_shows_it_as_it_was_then(home, stranger, book):
+    path = f"/books/{book['id']}"
+    await home.record(book, amount="100")
+    await home.delete(path)
+    first = await home.post(f"{path}/restore", headers=KEY)
+    await home.record(book, amount="7")
+    await home.patch(path, {"name": "later", "opening_balance": "1"})
+    await home.share(book, stranger)
+    await home.patch(f"{path}/members/{await stranger.id}", {"role": "owner"})  # the role too is that of then
+    again = await home.post(f"{path}/restore", headers=KEY)
+
+    assert ("owner", "-100", "우리집", 1) == tuple(
+        first.json[name] for name in ("role", "balance", "name", "entry_count")
+    )
+    assert (200, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+    assert "editor" == (await home.get(path)).json["role"]
+
+
+async def test_retry_with_the_precondition_of_the_first_attempt_is_answered(home, book):
+    path, entry = f"/books/{book['id']}", await home.record(book)
+    for target, body, seen in [
+        (f"{path}/closings", {"through": "2020-01-31"}, path),
+        (f"{path_of(entry)}/duplicate", None, path_of(entry)),
+        (f"{path_of(entry)}/revert", {"version": 1}, path_of(entry)),
+    ]:
+        headers = {**KEY, "If-Match": (await home.get(seen)).headers["ETag"]}
+        first, again = [await home.post(target, body, headers=headers) for _ in range(2)]
+        assert first.status in {200, 201}, target
+        assert (first.status, first.content) == (again.status, again.content), target
+    await home.delete(path)
+    headers = {**KEY, "If-Match": (await home.get(path)).headers["ETag"]}
+    first, again = [await home.post(f"{path}/restore", headers=headers) for _ in range(2)]
+    assert (200, first.content) == (again.status, again.content)
+
+
+async def test_retry_of_a_closing_after_it_was_reopened_shows_it_as_it_was(home, book):
+    path = f"/books/{book['id']}/closings"
+    first = await home.post(path, {"through": "2026-01-31"}, headers=KEY)
+    await home.made(path, {"through": "2026-02-28"})
+    for _ in range(2):
+        await home.delete(f"{path}/latest", json={"reason": "x"})
+    again = await home.post(path, {"through": "2026-01-31"}, headers=KEY)
+    assert (201, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+    assert [] == (await home.get(path)).items
+
+
+async def test_retry_of_an_acceptance_by_who_has_another_role_now_tells_the_first(home, stranger, book):
+    path = f"/invitations/{await home.invite(book, stranger.email, 'viewer')}/accept"
+    first = await stranger.post(path, headers=KEY)
+    await home.patch(f"/books/{book['id']}/members/{await stranger.id}", {"role": "editor"})
+    assert first.content == (await stranger.post(path, headers=KEY)).content
+    await home.delete(f"/books/{book['id']}/members/{await stranger.id}")
+    assert (404, "book-not-found") == (await stranger.post(path, headers=KEY)).outcome
+
+
+async def test_retry_of_an_invitation_gives_the_token_that_works(home, stranger, book):
+    body = {"email": stranger.email, "role": "viewer"}
+    await home.post(f"/books/{book['id']}/invitations", body, headers=KEY)
+    again = await home.post(f"/books/{book['id']}/invitations", body, headers=KEY)
+    assert 200 == (await stranger.post(f"/invitations/{again.json['token']}/accept")).status
+
+
+async def test_twins_at_two_workers_have_one_effect_and_one_answer(home, made, post, settings):
+    path, body = post
+    async with open_app(settings, settings.database_url) as app, TestClient(TestServer(app)) as client:
+        there = Household(client, home.email, home.tokens)
+        answers = await asyncio.gather(*(one.post(path, body, headers=KEY) for one in (home, there, there, home)))
+    assert 1 == len({(answer.status, answer.content) for answer in answers})
+    replayed = [answer.headers.get("Idempotency-Replayed") for answer in answers]
+    assert (1, 3) == (replayed.count(None), replayed.count("true"))
+
+
+async def test_fingerprint_tells_nothing_of_a_request_without_the_service_s_key(home, book, database):
+    body = {"kind": "expense", "amount": "100", "memo": "점심"}
+    await home.post(entries_of(book), body, headers=KEY)
+    states = [orjson.loads(row["state"]) for row in await database.fetch("SELECT state FROM eventstore.events")]
+    (fingerprint,) = [state["fingerprint"] for state in states if "fingerprint" in state]
+    plain = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+    assert fingerprint not in {hashlib.new(name, plain).hexdigest()[:32] for name in ("sha256", "sha1", "md5")}
+    assert KEY["Idempotency-Key"] not in str(states)
+
+
+SIGN_UP = {"email": "retry@example.com", "password": PASSWORD, "name": "되풀이", "birth_date": "1990-02-28"}
+
+
+async def test_sign_up_retried_under_one_key_is_one_account(guest):
+    first = await guest.post("/users/signup", SIGN_UP, headers=KEY)
+    again = await guest.post("/users/signup", SIGN_UP, headers=KEY)
+    assert (201, first.content, "true") == (again.status, again.content, again.headers["Idempotency-Replayed"])
+    assert "Idempotency-Replayed" not in first.headers
+    user = await guest.signed_in(SIGN_UP["email"])
+    assert first.json["id"] == await user.id
+
+
+async def test_sign_up_of_another_under_the_key_is_refused(guest):
+    await guest.post("/users/signup", SIGN_UP, headers=KEY)
+    for fields in (
+        {"name": "다른"},
+        {"name": None},
+        {"password": "ganz-anderes-Pferd-9"},
+        {"birth_date": "1990-03-01"},
+        {"phone_number": "010-1234-5678"},
+        {"email": "Retry@example.com"},
+    ):
+        answer = await guest.post("/users/signup", {**SIGN_UP, **fields}, headers=KEY)
+        assert (422, "idempotency-key-reused") == answer.outcome, fields
+        assert ["Idempotency-Key"] == [error["field"] for error in answer.json["errors"]]
+
+
+async def test_sign_up_with_an_address_that_is_taken_is_told_so_under_any_other_key(guest, home):
+    for headers in (None, KEY):
+        answer = await guest.post("/users/signup", {**SIGN_UP, "email": home.email}, headers=headers)
+        assert (409, "email-taken") == answer.outcome
+    assert 201 == (await guest.post("/users/signup", SIGN_UP, headers=KEY)).status
+
+
+async def test_sign_ups_of_two_addresses_under_one_key_are_two_accounts(guest):
+    answers = [
+        await guest.post("/users/signup", {**SIGN_UP, "email": email}, headers=KEY)
+        for email in ("one@example.com", "two@example.com")
+    ]
+    assert [201, 201] == [answer.status for answer in answers]
+    assert 2 == len({answer.json["id"] for answer in answers})
+
+
+async def test_sign_up_twins_are_one_account(guest):
+    answers = await asyncio.gather(*(guest.post("/users/signup", SIGN_UP, headers=KEY) for _ in range(3)))
+    assert [201] * 3 == [answer.status for answer in answers]
+    assert 1 == len({answer.content for answer in answers})
+
+
+async def test_sign_up_with_a_malformed_key_is_refused(guest):
+    for key in ("", "two words", "k" * 256):
+        answer = await guest.post("/users/signup", SIGN_UP, headers={"Idempotency-Key": key})
+        assert {"Idempotency-Key"} == answer.errors.keys()
+    assert 201 == (await guest.post("/users/signup", SIGN_UP)).status
