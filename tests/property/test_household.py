@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from aiohttp.test_utils import TestClient
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -45,7 +46,7 @@ PROFILE = settings(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
 )
 
-RUNS = int(os.environ.get("PROPERTY_RUNS", "16"))
+RUNS = int(os.environ.get("PROPERTY_RUNS", "24"))
 """Each from scratch: races end this way or that, and within a run Hypothesis wants the same choices to do the same."""
 
 
@@ -570,6 +571,7 @@ def _verdict(world: World, call: Call, reply: Reply) -> Any:
         return refused.answer
 
 
+@pytest.mark.timeout(600)
 def test_any_interleaving_of_clients_leaves_what_the_answers_say(server, tmp_path):
     with opened_household(server, tmp_path, USERS) as household:
         for _ in range(RUNS):
