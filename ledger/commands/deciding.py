@@ -159,9 +159,9 @@ async def change_book(
     """Change the stored book; the cached one serves others meanwhile and is never changed in place."""
     for _ in range(ATTEMPTS_MAX):
         book = await load_book(ledger, book_id)
+        book.require_role(metadata.actor, MEMBERS)
         done_at = position_of(book, metadata)
         if done_at is not None:
-            book.require_role(metadata.actor, MEMBERS)
             return Settled(await load_book(ledger, book_id, done_at), done_at, replayed=True)
         book.require_role(metadata.actor, roles)
         await check(book)

@@ -54,10 +54,14 @@ async def transfer(
         raise InvalidField("to_book", "A transfer goes to another book.")
     ids = (ledger.id_for(metadata, "source"), ledger.id_for(metadata, "target"), ledger.id_for(metadata, "transfer"))
 
-    async def decide(source: Book) -> Transferred:
+    async def load_target(source: Book) -> Book:
         target = await load_book(ledger, to_book)
         for book in (source, target):
             book.require_role(metadata.actor, MEMBERS)  # what is not there is told before what is not allowed
+        return target
+
+    async def decide(source: Book) -> Transferred:
+        target = await load_target(source)
         for book in (source, target):
             require_writer(book, metadata)
         for book in (source, target):
@@ -70,7 +74,7 @@ async def transfer(
         return sides
 
     async def find_earlier(source: Book) -> Transferred | None:
-        return await _made_before(ledger, metadata, source, to_book, ids)
+        return await _made_before(ledger, metadata, source, await load_target(source), ids)
 
     return await decide_on_book(ledger, from_book, decide, find_earlier)
 
@@ -110,7 +114,7 @@ def _both_amounts(source: Book, target: Book, amounts: Amounts) -> tuple[int, in
 
 
 async def _made_before(
-    ledger: Ledger, metadata: Metadata, source: Book, to_book: UUID, ids: tuple[UUID, UUID, UUID]
+    ledger: Ledger, metadata: Metadata, source: Book, target: Book, ids: tuple[UUID, UUID, UUID]
 ) -> Transferred | None:
     """Both sides as the same operation made them. Raises: IdempotencyKeyReused, also where it was in other books."""
     if metadata.operation is None:
@@ -120,8 +124,7 @@ async def _made_before(
         return None
     out_id, in_id, transfer_id = ids
     sides = [
-        await placed_before(ledger, metadata, book, entry_id)
-        for book, entry_id in ((source, out_id), (await load_book(ledger, to_book), in_id))
+        await placed_before(ledger, metadata, book, entry_id) for book, entry_id in ((source, out_id), (target, in_id))
     ]
     return Transferred(transfer_id, *(side for side in sides if side))
 

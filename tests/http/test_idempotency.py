@@ -171,6 +171,21 @@ async def test_retry_by_who_is_no_member_any_more_finds_no_book(home, stranger, 
     assert (404, "book-not-found") == (await stranger.post(entries_of(book), body, headers=KEY)).outcome
 
 
+async def test_key_reused_where_one_is_no_member_finds_no_book(home, stranger, book):
+    await home.share(book, stranger)
+    path, mine, other = f"/books/{book['id']}/categories", await stranger.open_book(), await stranger.open_book()
+    await stranger.post(path, {"name": "반려동물", "kind": "expense"}, headers=KEY)
+    asked = {"from_book": mine["id"], "to_book": other["id"], "amount": "5"}
+    await stranger.post("/transfers", asked, headers=KEY)
+    await home.delete(f"/books/{book['id']}/members/{await stranger.id}")
+
+    again = await stranger.post(path, {"name": "고양이", "kind": "expense"}, headers=KEY)
+    assert (404, "book-not-found") == again.outcome
+    for side in ("from_book", "to_book"):
+        answer = await stranger.post("/transfers", {**asked, side: book["id"]}, headers=KEY)
+        assert (404, "book-not-found") == answer.outcome
+
+
 @pytest.mark.parametrize("key", ["", "k" * 256, "two words", "열쇠".encode().decode("latin-1")])
 async def test_malformed_key_is_refused(home, book, key):
     answer = await home.post(entries_of(book), {"kind": "expense", "amount": "1"}, headers={"Idempotency-Key": key})

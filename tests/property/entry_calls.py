@@ -120,7 +120,7 @@ def _change(world: World, user: str, ids: Ids, content: Json, *, always: bool = 
 
 
 def _mirror(world: World, user: str, book: Json, entry: Json, content: Json) -> None:
-    """Who changes nothing on the other side need not be allowed to."""
+    """Bring the other side to the same, as somebody there would; who changes nothing there need not be allowed to."""
     other_book = world.books[entry["transfer"]["book_id"]]
     then = present(other_book["entries"][entry["transfer"]["entry_id"]])
     shared = ["occurred_on", "memo", "deleted"]
@@ -128,7 +128,9 @@ def _mirror(world: World, user: str, book: Json, entry: Json, content: Json) -> 
     mirrored = {**then, **{name: content[name] for name in shared}}
     if mirrored != then:
         _, other = _other_side(world, user, entry)
-        _become(other_book, other, user, mirrored)
+        for step in ({**then, "deleted": False}, {**mirrored, "deleted": False}, mirrored):
+            if step != present(other):
+                _become(other_book, other, user, step)
 
 
 def _become(book: Json, entry: Json, user: str, content: Json) -> None:
