@@ -62,7 +62,8 @@ def household(size: int) -> list[Entry]:
 
 
 def _entry(chance: random.Random, number: int, size: int) -> Entry:
-    occurred_on = FIRST_DAY + timedelta(days=(number // LATE * LATE + chance.randrange(LATE)) * DAYS // size)
+    late = min(LATE, size)
+    occurred_on = FIRST_DAY + timedelta(days=(number // late * late + chance.randrange(late)) * DAYS // size)
     if number % (size // RARE) == 7:
         return "expense", RARE_AMOUNT + number, occurred_on, RARE_CATEGORY, RARE_MEMO, RARE_TAG
     (name,) = chance.choices(list(HABITS), [habit.weight for habit in HABITS.values()])

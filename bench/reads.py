@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from bench.books import DETAILS, Client, sign_in, sign_up
 from bench.errors import BenchError
-from bench.generator import Generator, Job, generating
+from bench.generator import Generator, Job, Request, generating
 from bench.household import DAYS, FIRST_DAY, RARE_AMOUNT, RARE_CATEGORY, RARE_TAG, files, household
 from bench.measure import Run, cost
 from bench.subjects import open_service
@@ -20,7 +20,7 @@ from bench.system import System
 Kind = Literal["list", "search", "other", "known_at"]
 
 FULL, QUICK = (1_000, 100_000), (1_000, 5_000)
-CLIENTS = 8
+CLIENTS: dict[Kind, int] = {"list": 8, "search": 8, "other": 8, "known_at": 1}
 WARM_SECONDS = 0.2
 FILE_LINES = 50_000
 TAKEN_BACK = 200
@@ -89,7 +89,7 @@ async def measure(
             books = [replace(book, token=await sign_in(asker, str(book.size))) for book in books]
             for book, read, paths in _turns(books[:: -1 if number % 2 else 1]):
                 step(f"reads: {read.name}, {book.size:,} entries")
-                run = await _run(system, generator, book, paths, seconds)
+                run = await _run(system, generator, book.token, read, paths, seconds)
                 runs.setdefault(ReadCase(read, book.size), []).append(run)
         return runs
 
@@ -100,9 +100,10 @@ def _turns(books: Sequence[Book]) -> Iterator[tuple[Book, Read, list[str]]]:
         yield from ((book, *read) for book, read in zip(books, reads, strict=True))
 
 
-async def _run(system: System, generator: Generator, book: Book, paths: list[str], seconds: float) -> Run:
-    requests = [("GET", path) for path in paths]
-    await generator.warm(Job(system.server.port, [*requests], 200, CLIENTS, seconds, book.token, WARM_SECONDS))
+async def _run(system: System, generator: Generator, token: str, read: Read, paths: list[str], seconds: float) -> Run:
+    requests: list[Request] = [("GET", path) for path in paths]
+    clients = CLIENTS[read.kind]
+    await generator.warm(Job(system.server.port, requests, 200, clients, seconds, token, WARM_SECONDS))
     return await cost(system, generator)
 
 
@@ -167,6 +168,7 @@ def _others(book: Book) -> dict[str, list[str]]:
 
 def _past(book: Book) -> dict[str, list[str]]:
     return {
+        "known_at book": [f"{book.path}?known_at={book.position}"],
         "known_at list": book.entries(known_at=book.position),
         "known_at totals": book.totals(known_at=book.position),
         "known_at totals by month": book.totals(known_at=book.position, group_by="month"),

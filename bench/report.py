@@ -20,7 +20,7 @@ from bench.append import AppendRuns
 from bench.books import BARE, CRUD, OPERATIONS, SERVICE
 from bench.imports import Imports
 from bench.measure import Case, Run, Runs, median_of
-from bench.reads import CLIENTS, ReadCase, ReadRuns
+from bench.reads import ReadCase, ReadRuns
 from bench.verdicts import Results, Verdict, verdicts
 
 WIDTH = 132  # where nobody's terminal says how wide it is
@@ -90,7 +90,7 @@ def _cpu_us(run: Run) -> float:
 def reads_table(runs: ReadRuns) -> Table:
     """Lay out the reads, medians of their rounds: in the small book, then in the large one."""
     small, large = (choose(case.size for case in runs) for choose in (min, max))
-    table = Table(title=f"One read of {small:,} and of {large:,} entries, {CLIENTS} clients", box=SIMPLE_HEAD)
+    table = Table(title=f"One read of {small:,} and of {large:,} entries", box=SIMPLE_HEAD)
     table.add_column("read")
     for name in ("CPU µs", "large", "= Python", "+ PostgreSQL", "CPU ×", "p99 ms", "large: p50", "p99"):
         table.add_column(name, justify="right")

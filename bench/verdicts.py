@@ -155,7 +155,7 @@ def _judge_kinds_of_reads(runs: ReadRuns) -> Iterator[Verdict]:
     for kind, limit_ms in READ_LIMITS_MS.items():
         cases = [case for case in runs if case.read.kind == kind and case.size == large]
         p99s = [(measure.median_of(runs[case], p99), case.read.name) for case in cases]
-        yield from _judge_worst(f"{kind}: p99 at {large:,} entries, {CLIENTS} clients", limit_ms, p99s, " ms")
+        yield from _judge_worst(f"{kind}: p99 at {large:,} entries, {CLIENTS[kind]} clients", limit_ms, p99s, " ms")
         if kind in {"list", "other"}:
             ratios = [
                 (measure.ratio_of(runs[case], runs[case._replace(size=small)], cpu), case.read.name) for case in cases

@@ -251,6 +251,22 @@ async def test_totals_read_whole_months_and_few_days(service):
 
 
 @pytest.mark.usefixtures("filled")
+async def test_whether_a_book_is_stale_is_found_out_once_however_much_is_shown_of_it(service):
+    for planner in PLANNERS:
+        arguments = f"'{OWNER}', '{BOOK}', {in_sql((date.min, date.max))}, {in_sql(None)}, 'month'"
+        plan = await plan_of(service, planner, "get_totals", arguments)
+        assert plan[0]["Actual Rows"] > 100
+        assert [1] == [node["Actual Loops"] for node in plan if node.get("Relation Name") == "checkpoints"], planner
+
+
+@pytest.mark.usefixtures("filled")
+async def test_sums_of_the_past_read_the_entries_of_no_other_book(service):
+    for planner in PLANNERS:
+        plan = await plan_of(service, planner, "sum_books_at", f"'{{{BOOK},{NEIGHBOUR}}}', '{{1,1}}'")
+        assert (ENTRIES + FEW, 2) == (touched(plan, "entries"), plan[0]["Actual Rows"]), planner
+
+
+@pytest.mark.usefixtures("filled")
 async def test_entry_is_found_by_its_key_however_often_it_was_changed(owner, service):
     entry_id = await service.fetchval("SELECT entry_id FROM entries WHERE journal_id = $1 LIMIT 1", BOOK)
     await owner.execute(CHANGE_OFTEN, BOOK, entry_id)
