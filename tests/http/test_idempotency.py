@@ -335,19 +335,31 @@ async def test_sign_up_retried_under_one_key_is_one_account(guest):
     assert first.json["id"] == await user.id
 
 
-async def test_sign_up_of_another_under_the_key_is_refused(guest):
-    await guest.post("/users/signup", SIGN_UP, headers=KEY)
-    for fields in (
+@pytest.mark.parametrize(
+    "fields",
+    [
         {"name": "다른"},
         {"name": None},
         {"password": "ganz-anderes-Pferd-9"},
         {"birth_date": "1990-03-01"},
         {"phone_number": "010-1234-5678"},
         {"email": "Retry@example.com"},
-    ):
-        answer = await guest.post("/users/signup", {**SIGN_UP, **fields}, headers=KEY)
-        assert (422, "idempotency-key-reused") == answer.outcome, fields
-        assert ["Idempotency-Key"] == [error["field"] for error in answer.json["errors"]]
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+async def test_sign_up_of_another_under_the_key_is_refused(guest, fields):
+    await guest.post("/users/signup", SIGN_UP, headers=KEY)
+    answer = await guest.post("/users/signup", {**SIGN_UP, **fields}, headers=KEY)
+    assert (422, "idempotency-key-reused") == answer.outcome
+    assert ["Idempotency-Key"] == [error["field"] for error in answer.json["errors"]]
+
+
+async def test_sign_up_retried_after_the_user_changed_is_answered_as_the_first_time(guest):
+    first = await guest.post("/users/signup", SIGN_UP, headers=KEY)
+    user = await guest.signed_in(SIGN_UP["email"])
+    assert 200 == (await user.patch("/users/me", {"name": "새 이름", "birth_date": "1991-01-01"})).status
+    again = await guest.post("/users/signup", SIGN_UP, headers=KEY)
+    assert (201, first.content) == (again.status, again.content)
 
 
 async def test_sign_up_with_an_address_that_is_taken_is_told_so_under_any_other_key(guest, home):
