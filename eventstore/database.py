@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -112,7 +112,7 @@ class Database:
         async with asyncio.timeout(ACQUIRE_SECONDS_MAX) if self._turns.locked() else nullcontext():
             await self._turns.acquire()
         try:
-            connection = self._at_hand.pop() if self._at_hand else await self._pool.acquire()
+            connection = await self._take()
             try:
                 yield connection
             except BaseException:
@@ -121,6 +121,16 @@ class Database:
             self._at_hand.append(connection)
         finally:
             self._turns.release()
+
+    async def _take(self) -> Transaction:
+        """A connection at hand that is not known to be lost, otherwise one of the pool's."""
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            with suppress(asyncpg.InterfaceError):  # the pool has heard of its end, and taken it back
+                if not connection.is_closed():
+                    return connection
+            await self._pool.release(connection)
+        return await self._pool.acquire()
 
     async def close(self) -> None:
         """Wait for the queries under way, then close every connection."""

@@ -55,8 +55,9 @@ async def rotate_keys(store: EventStore, first_seed: bytes, request_id: str, *, 
             await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, keys)])
         except Conflict:
             continue
-        _log.warning("signing key rotated", kid=keys.current.kid, at_once=at_once, request_id=request_id)
-        return (await _load(store)).current
+        kid = keys.current.kid
+        _log.warning("signing key rotated", kid=kid, at_once=at_once, request_id=request_id)
+        return (await _load(store)).keys[kid]  # others may have rotated since
     raise TooManySignIns
 
 

@@ -73,6 +73,7 @@ def opened_household(server: str, data_dir: Path, users: int) -> Iterator[Househ
             yield runner.run(_open(runner, stack, server, data_dir, users))
         finally:
             runner.run(stack.aclose())
+            structlog.reset_defaults()
 
 
 async def _open(runner: asyncio.Runner, stack: AsyncExitStack, server: str, data_dir: Path, users: int) -> Household:
