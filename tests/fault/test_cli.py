@@ -5,6 +5,7 @@ import socket
 
 import psutil
 import pytest
+import structlog
 from click.testing import CliRunner
 
 from projections.engine import FIRST_JOURNAL
@@ -27,7 +28,10 @@ from tests.fault.until import until
 def run_here(*words, **settings):
     """Run the command line in this process: what fails before anything starts."""
     environment = {f"GAGYEBU_{name.upper()}": value for name, value in settings.items()}
-    return CliRunner().invoke(main, words, env=environment, prog_name="gagyebu")
+    try:
+        return CliRunner().invoke(main, words, env=environment, prog_name="gagyebu")
+    finally:
+        structlog.reset_defaults()  # what the command set up for itself is not for the tests after this one
 
 
 @pytest.mark.parametrize(
