@@ -87,6 +87,7 @@ class History:
         self.entries: list[tuple[UUID, UUID]] = []
         self.sessions: list[tuple[Session, RefreshToken]] = []
         self.shares: list[tuple[UUID, UUID, UUID]] = []
+        self.opens: dict[UUID, int] = {}
 
     @property
     def journals(self) -> list[UUID]:
@@ -164,7 +165,9 @@ class History:
     async def open_share(self, _: str, index: int) -> None:
         if self.shares:
             book_id, _entry_id, share_id = self.shares[index % len(self.shares)]
-            await shares.note_opening(self.ledger, self.metadata, book_id, share_id)
+            opens = self.opens.get(share_id, 0)
+            await shares.note_opening(self.ledger, self.metadata, book_id, share_id, opens)
+            self.opens[share_id] = opens + 1
 
     async def revoke_share(self, _: str, index: int) -> None:
         if self.shares:
