@@ -29,6 +29,8 @@ ALL_MADE = [*migrations(), *(model.name for model in READ_MODELS)]
 WITHOUT_JOURNAL = {
     "gagyebu_migrations_pkey": "of the database, not of a journal",
     "read_models_pkey": "of the code, not of a journal",
+    "rebuilds_pkey": "of the code, not of a journal",
+    "rebuild_ranges_pkey": "of many journals",
     "members_by_user": "finds the books of a user",
     "shares_by_id": "finds the link that a code opens",
     "denylist_by_expiry": "finds what has expired",
@@ -149,6 +151,7 @@ async def test_every_key_begins_with_the_journal(owner):
     assert WITHOUT_JOURNAL.keys() == without
     unique = {row["name"].rpartition(".")[2] for row in indexes if row["indisunique"]}
     of_no_journal = {"gagyebu_migrations_pkey", "read_models_pkey", "attempts_pkey", "known_addresses_pkey"}
+    of_no_journal |= {"rebuilds_pkey", "rebuild_ranges_pkey"}
     assert of_no_journal == without & unique
 
 
