@@ -306,10 +306,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
     master_key = await asyncio.to_thread(_master_key, settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, settings.pool_size_max))
-        async with database.transaction() as transaction:
-            await require_migrated(transaction)
-            if outdated := await find_outdated(transaction, READ_MODELS):
-                raise SchemaOutdated([model.name for model in outdated])
+        await _require_up_to_date(database)
         keyring = Keyring(master_key)
         store = EventStore(database, keyring)
         stack.push_async_callback(store.close)
@@ -380,6 +377,15 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app.on_response_prepare.append(projections.http.seclude)
         add_routes(app)
         yield app
+
+
+async def _require_up_to_date(database: Database) -> None:
+    """Raises: SchemaOutdated."""
+    async with database.transaction() as transaction:
+        await require_migrated(transaction)
+        outdated = await find_outdated(transaction, READ_MODELS)
+    if outdated:
+        raise SchemaOutdated([model.name for model in outdated])
 
 
 @asynccontextmanager

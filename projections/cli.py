@@ -77,6 +77,7 @@ def projections_group(open_administration: Open, run: Run, cores: int) -> click.
     _add_lists(group, open_administration, run)
     _add_rebuilds(group, open_administration, run, cores)
     _add_controls(group, open_administration, run, cores)
+    _add_ends(group, open_administration, run)
     return group
 
 
@@ -248,6 +249,8 @@ def _add_controls(group: click.Group, open_administration: Open, run: Run, cores
         else:
             _print([done], as_json=as_json)
 
+
+def _add_ends(group: click.Group, open_administration: Open, run: Run) -> None:
     @group.command("cancel")
     @_NAME
     @_AS_JSON

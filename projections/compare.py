@@ -29,6 +29,14 @@ _LOCK_POSITIONS = statement(__package__, "lock_positions")
 _FIND_BEHIND_OF = statement(__package__, "find_behind_of")
 _LIST_COLUMNS = statement(__package__, "list_columns")
 
+_COMPARISON: Final = """
+SELECT to_jsonb(l)::text AS live, to_jsonb(n)::text AS rebuilt
+FROM (SELECT * FROM readmodels.{table} WHERE journal_id = ANY ($1) AND ({counted})) AS l
+FULL JOIN (SELECT * FROM {schema}.{table} WHERE journal_id = ANY ($1) AND ({counted})) AS n USING ({key})
+WHERE l IS DISTINCT FROM n
+"""
+"""Both sides are restricted before they are joined; a row of one side alone has null on the other."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -125,15 +133,8 @@ class Comparer:
 
 def comparison(table: str, key: Sequence[str], generation: Generation) -> str:
     """The query for the rows of some journals ($1) that differ between the generation and what is read."""
-    sides = (
-        f"SELECT * FROM {schema}.{table} WHERE journal_id = ANY ($1) AND ({generation.model.counted})"
-        for schema in ("readmodels", generation.schema)
-    )
-    live, rebuilt = sides
-    return (
-        "SELECT to_jsonb(l)::text AS live, to_jsonb(n)::text AS rebuilt"
-        f" FROM ({live}) AS l FULL JOIN ({rebuilt}) AS n USING ({', '.join(key)})"
-        " WHERE l IS DISTINCT FROM n"
+    return _COMPARISON.format(
+        table=table, key=", ".join(key), schema=generation.schema, counted=generation.model.counted
     )
 
 

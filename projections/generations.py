@@ -12,7 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from eventstore.bulk import chunked
-from eventstore.database import CONNECT_SECONDS_MAX, SERVER_SETTINGS, SERVICE_ROLE, Transaction, translated
+from eventstore.database import CONNECT_SECONDS_MAX, SERVER_SETTINGS, SERVICE_ROLE, AnyConnection, translated
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
@@ -91,9 +91,7 @@ async def list_kept(connection: asyncpg.Connection, model: ReadModel) -> list[Ge
     return [Generation(model, row["generation"]) for row in rows]
 
 
-async def note_positions(
-    connection: asyncpg.Connection | Transaction, generation: Generation, positions: dict[UUID, int]
-) -> None:
+async def note_positions(connection: AnyConnection, generation: Generation, positions: dict[UUID, int]) -> None:
     """Note how far the generation has read some journals, in the transaction that wrote its rows."""
     if positions:
         ids = sorted(positions)

@@ -13,7 +13,6 @@ from eventstore.database import connect, open_database
 from eventstore.embedded import embedded_postgres
 from eventstore.errors import SchemaOutdated
 from eventstore.migrate import migrate, migrations, missing_migrations, require_migrated
-from projections.schema import create_read_models
 from service import READ_MODELS, migrate_database, open_app
 from tests.contract.books import opened, recorded
 
@@ -113,19 +112,6 @@ async def test_database_with_a_migration_missing_is_refused(owner, service):
     with pytest.raises(SchemaOutdated) as caught:
         await require_migrated(service)
     assert list(migrations())[-1:] == caught.value.missing == await missing_migrations(service)
-
-
-async def test_read_model_of_a_new_version_is_made_anew_and_the_others_stay(owner, store, engine, metadata):
-    book = await opened(store, metadata)
-    await recorded(store, metadata, book)
-    await engine.catch_up([book.id])
-    await owner.execute("UPDATE readmodels.read_models SET version = 0 WHERE name = 'totals'")
-    async with owner.transaction():
-        assert ["totals"] == await create_read_models(owner, READ_MODELS)
-    counts = "SELECT (SELECT count(*) FROM readmodels.totals), (SELECT count(*) FROM readmodels.entries)"
-    assert (0, 1) == tuple(await owner.fetchrow(counts))
-    await engine.catch_up([book.id])
-    assert (2, 1) == tuple(await owner.fetchrow(counts))
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
