@@ -79,7 +79,7 @@ from projections.moments import Moment
 from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
 from projections.projector import Projector
-from projections.rebuild import Progress, rebuild
+from projections.rebuild import Note, Progress, Rebuilding, rebuild
 from projections.schema import create_read_models, find_outdated
 from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
@@ -468,10 +468,16 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
 
 
 async def _rebuild_outdated(settings: Settings, dsn: str, outdated: Sequence[ReadModel]) -> None:
-    async with _administration(settings, dsn) as admin:
-        tools = admin.rebuilding(os.cpu_count() or 1, _log_progress)
+    async with open_rebuilding(settings, dsn, os.cpu_count() or 1, _log_progress) as tools:
         for model in outdated:
             await rebuild(tools, model, wait=True)
+
+
+@asynccontextmanager
+async def open_rebuilding(settings: Settings, dsn: str, jobs: int, note: Note) -> AsyncIterator[Rebuilding]:
+    """What rebuilds are made with; `dsn`: of the owner of the schema."""
+    async with _administration(settings, dsn) as admin:
+        yield admin.rebuilding(jobs, note)
 
 
 def _log_progress(progress: Progress) -> None:
