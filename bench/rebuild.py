@@ -97,14 +97,15 @@ async def _fill(dsn: str, events: int, journals: int) -> None:
 
 
 async def _fill_journal(store: EventStore, entries: list[Any]) -> None:
-    metadata = Metadata(uuid7(), "bench")
+    owner_id = uuid7()
+    metadata = Metadata(owner_id, "bench")
     book = Book(
         id=uuid7(),
         name="Home",
         description="",
         currency="KRW",
         opening_balance_minor=0,
-        owner_id=metadata.actor,
+        owner_id=owner_id,
         categories=[],
     )
     await store.append(metadata, [Change(book.id, book)])
@@ -124,7 +125,12 @@ def _events(entries: list[Any]) -> Iterator[PlainEvent]:
             "category_id": str(UUID(int=abs(hash(category)))) if category else None,
         }
         if number % 5 == 4 and last:
-            fields = {"removes": last[1], "adds": posting, "memo": memo, "tags": tags.split(";")}
+            fields = {
+                "removes": last[1],
+                "adds": posting,
+                "memo": memo,
+                "tags": [tag for tag in tags.split(";") if tag],
+            }
             yield PlainEvent(Entry.Amended, last[0], 2, fields)
             last = None
             continue

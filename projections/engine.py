@@ -39,6 +39,7 @@ class ReadModel:
     """What can be read of journals of one kind: its tables, and how events change them.
 
     A new `version` has its tables made anew and filled from the events, beside those that are read until then.
+    `sealed`: whether its fold looks at sealed fields.
     `counted`: the condition (SQL) of rows that follow from events alone; others may be gone by now.
     """
 
@@ -47,6 +48,7 @@ class ReadModel:
     version: int
     tables: tuple[str, ...]
     project: Project
+    sealed: bool = True
     counted: str = "true"
 
     @property

@@ -6,11 +6,13 @@ another one claims it.
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, cast
 from uuid import UUID
 
 import asyncpg
 
+from eventstore.codec import decode
+from eventstore.database import Transaction
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import decode_rows
@@ -55,8 +57,8 @@ async def _fill_range(connection: asyncpg.Connection, generation: Generation, ke
         cursor = await connection.cursor(_READ, claimed["first_id"], claimed["end_id"], generation.model.kind)
         reached: dict[UUID, int] = {}
         while rows := await cursor.fetch(PORTION_EVENTS):
-            events = decode_rows(rows, keyring)
-            await generation.model.project(connection, events)  # type: ignore[arg-type]
+            events = decode_rows(rows, keyring) if generation.model.sealed else [decode(row, None) for row in rows]
+            await generation.model.project(cast("Transaction", connection), events)
             reached |= {event.journal_id: event.position for event in events}
         await note_positions(connection, generation, reached)
         await connection.execute(_FINISH, name, claimed["number"])

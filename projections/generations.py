@@ -6,13 +6,20 @@ whose search path begins with a generation's schema runs a read model's own code
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 import asyncpg
 
 from eventstore.bulk import chunked
-from eventstore.database import CONNECT_SECONDS_MAX, SERVER_SETTINGS, SERVICE_ROLE, AnyConnection, translated
+from eventstore.database import (
+    CONNECT_SECONDS_MAX,
+    SERVER_SETTINGS,
+    SERVICE_ROLE,
+    AnyConnection,
+    Transaction,
+    translated,
+)
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
@@ -122,7 +129,7 @@ async def fold_behind(
                 if not events:
                     break
             if events:
-                await generation.model.project(connection, events)  # type: ignore[arg-type]
+                await generation.model.project(cast("Transaction", connection), events)
             reached = {event.journal_id: event.position for event in events}
             await note_positions(connection, generation, reached)
         folded += len(rows)

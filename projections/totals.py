@@ -84,7 +84,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
 
-TOTALS: Final = ReadModel("totals", "book", 2, ("totals",), project)
+TOTALS: Final = ReadModel("totals", "book", 2, ("totals",), project, sealed=False)
 
 
 class Piece(NamedTuple):

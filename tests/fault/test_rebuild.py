@@ -152,3 +152,31 @@ async def test_rebuild_of_an_embedded_database_beside_its_service(tmp_path):
         assert (0, 2) == (code, output.count("equal")), errors
         status, books = await ask(service.client(), "GET", "/books", token=token)
         assert (200, 1) == (status, len(books["items"]))
+
+
+async def test_rebuild_whose_database_is_killed_goes_on_where_it_was(tmp_path):
+    data_dir = {"data_dir": tmp_path / "data"}
+    async with running_service(tmp_path, **data_dir) as service:
+        token = await sign_up_and_in(service.client())
+        book = await open_book(service.client(), token)
+        body = b"amount,occurred_on,memo\n" + b"".join(b"%d,2026-03-05,%d\n" % (n + 1, n) for n in range(10_000))
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
+        async with service.client().post(f"/books/{book}/imports", data=body, headers=headers) as answer:
+            assert 201 == answer.status
+        command = await begun(data_dir, "rebuild", "entries")
+        await until(lambda: psutil.Process(command.pid).children())
+        await asyncio.sleep(1.5)  # into its first range
+        service.postmaster().kill()
+        await command.wait()
+        await until(lambda: answers(service, token))
+        code, output, errors = await run_cli("projections", "rebuild", "entries", "--json", **data_dir)
+        assert (0, [("equal", True)]) == (code, [(one["outcome"], one["swapped"]) for one in json.loads(output)]), (
+            errors
+        )
+        status, totals = await ask(service.client(), "GET", f"/books/{book}/totals", token=token)
+        assert (200, str(10_000 * 10_001 // 2)) == (status, totals["income"])
+
+
+async def answers(service, token):
+    status, _ = await ask(service.client(), "GET", "/wallet", token=token)
+    return 200 == status
