@@ -84,12 +84,26 @@ from projections.schema import create_read_models, find_outdated
 from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
 from projections.signing_keys import key_sweep
+from projections.spending import SPENDING
+from projections.statements import STATEMENTS
 from projections.totals import TOTALS
 from projections.users import USERS
 
 FIRST_KEY: Final = "access token signing"
 """What the first key that signs access tokens is derived for."""
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, API_TOKENS, DENYLIST, OUTBOX)
+READ_MODELS: Final = (
+    BOOKS,
+    ENTRIES,
+    TOTALS,
+    STATEMENTS,
+    SPENDING,
+    SHARES,
+    USERS,
+    SESSIONS,
+    API_TOKENS,
+    DENYLIST,
+    OUTBOX,
+)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
