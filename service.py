@@ -36,6 +36,7 @@ import auth.cli
 import auth.errors
 import auth.http
 import auth.http.requests as auth_requests
+import eventstore.cli
 import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
@@ -678,12 +679,21 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
+async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
+    """The database for one command, beside services that run or not."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    async with reached_postgres(settings.data_dir) as dsn:
+        await migrate_database(dsn)
+        yield dsn
+
+
+@asynccontextmanager
 async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
-    """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
+    """The store for one command. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.database_url or await stack.enter_async_context(reached_postgres(settings.data_dir))
-        if not settings.database_url:
-            await migrate_database(dsn)
+        dsn = await stack.enter_async_context(reached_dsn(settings))
         master_key = _master_key(settings)
         database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
         store = EventStore(database, Keyring(master_key))
@@ -691,8 +701,37 @@ async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Admi
         yield auth.cli.Administration(store, master_key.derive(FIRST_KEY), str(uuid7()), now)
 
 
+@asynccontextmanager
+async def open_reading(settings: Settings) -> AsyncIterator[Database]:
+    """The database for one command that needs no key. Raises: StoreError."""
+    async with reached_dsn(settings) as dsn, open_database(dsn, pool_size_max=1) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """The read models for one command. Raises: StoreError, click.UsageError."""
+    async with open_reading(settings) as database:
+        yield Engine(database, Keyring(_master_key(settings)), READ_MODELS)
+
+
+@asynccontextmanager
+async def open_owner(settings: Settings) -> AsyncIterator[tuple[asyncpg.Connection, Keyring]]:
+    """The database, migrated, for its owner. Raises: StoreError, click.UsageError."""
+    keyring = Keyring(_master_key(settings))
+    async with reached_dsn(settings) as dsn:
+        owner = settings.migrate_database_url or dsn
+        await migrate_database(owner)
+        connection = await asyncpg.connect(owner)
+        try:
+            yield connection, keyring
+        finally:
+            await connection.close()
+
+
 main.add_command(auth.cli.keys_group(open_administration, _run))
 main.add_command(auth.cli.service_group(open_administration, _run))
+main.add_command(eventstore.cli.journal_group(open_reading, open_owner, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")
