@@ -71,6 +71,7 @@ from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
 from projections.api_tokens import API_TOKENS, count_api_tokens
 from projections.books import BOOKS, get_book, list_closings, list_members
+from projections.cli_replay import replay_command
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine
 from projections.entries import ENTRIES
@@ -732,6 +733,7 @@ async def open_owner(settings: Settings) -> AsyncIterator[tuple[asyncpg.Connecti
 main.add_command(auth.cli.keys_group(open_administration, _run))
 main.add_command(auth.cli.service_group(open_administration, _run))
 main.add_command(eventstore.cli.journal_group(open_reading, open_owner, _run))
+main.add_command(replay_command(open_engine, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

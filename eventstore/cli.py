@@ -142,9 +142,8 @@ def _draft(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def _standard_output() -> Iterator[IO[bytes]]:
-    output = click.get_binary_stream("stdout")
-    yield output
-    output.flush()
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
 
 
 def _lines(file: IO[bytes], progress: Progress) -> Iterator[bytes]:

@@ -137,15 +137,16 @@ class _Reader:
         _require(line == expected, "it is not in canonical form")
         _require(state.startswith(b"{"), "its state is no object")
         _require(_is_known(event.topic, Aggregate.Event), f"no event is called {event.topic}")
-        if self._journal is None or self._journal.journal_id != event.journal:
-            self._open(_Journal(event.journal))
-        if self._journal is not None:
-            self._journal.take(event, recorded_at)
+        journal = self._journal
+        if journal is None or journal.journal_id != event.journal:
+            _require(not self._whole, "the line that begins its journal is missing")
+            journal = self._open(_Journal(event.journal))
+        journal.take(event, recorded_at)
         self._count = Count(self._count.journals, self._count.events + 1)
         row = (event.journal, event.position, event.stream, event.version, event.topic, state, recorded_at)
         self.rows["events"].append(row)
 
-    def _open(self, journal: _Journal) -> None:
+    def _open(self, journal: _Journal) -> _Journal:
         if self._journal is not None:
             _require(
                 self._journal.journal_id < journal.journal_id, "journals must come in the order of their ids, once"
@@ -153,6 +154,7 @@ class _Reader:
         self._close()
         self._journal = journal
         self._count = Count(self._count.journals + 1, self._count.events)
+        return journal
 
     def _close(self) -> None:
         if self._journal is not None:

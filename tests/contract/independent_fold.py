@@ -1,7 +1,7 @@
 """An auditor's own sums: reads exported lines on standard input and prints one line of JSON per book.
 
-It shares no code with the service and needs the standard library alone, nor does it believe the postings that events say
-they remove: it keeps what each entry counts for, and sums up what is left at the end of each journal.
+It shares no code with the service and needs the standard library alone, nor does it believe the postings that events
+say they remove: it keeps what each entry counts for, and sums up what is left at the end of each journal.
 
     gagyebu journal export --all | python tests/contract/independent_fold.py
 
@@ -84,7 +84,7 @@ def main():
         first = next(told)
         if first["topic"] == "book.opened":
             events = (event for part in ([first], told) for event in part)
-            print(json.dumps(summed(journal, *fold(events))), flush=True)
+            sys.stdout.write(json.dumps(summed(journal, *fold(events))) + "\n")
 
 
 if __name__ == "__main__":

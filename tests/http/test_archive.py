@@ -5,12 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from backports import zstd
 
-from eventstore.archive import HEADER
 from service import Settings, open_app
 from tests.conftest import MASTER_KEY
 from tests.fault.processes import run_cli
@@ -152,57 +150,6 @@ async def test_keys_under_another_master_key_are_refused(home, book, dsn, empty_
     code, _, errors = await cli(empty_dsn, "journal", "import", str(file), master_key=OTHER_KEY)
 
     assert (1, True) == (code, "The master key does not open" in errors), errors
-
-
-def without(line):
-    return lambda lines: lines[:line] + lines[line + 1 :]
-
-
-def changed(line, old, new):
-    def change(lines):
-        assert old in lines[line]
-        return [*lines[:line], lines[line].replace(old, new), *lines[line + 1 :]]
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        (without(2), "line 3: its position must be 1"),
-        (without(3), "line 4: its position must be 2"),
-        (without(1), "line 3: journals must come"),
-        (without(-1), "line 6: the end is missing"),
-        (lambda lines: [*lines, lines[-1]], "line 7: there is more after the end"),
-        (lambda lines: [*lines[:4], lines[-1]], "line 5: the journals and events of the file are not as many"),
-        (lambda lines: lines[:2] + lines[-1:], "line 3: the journal before has no events"),
-        (lambda lines: [*lines[:5], lines[-1].rstrip("\n")], "line 6: it is cut off"),
-        (changed(3, '"version":1', '"version":3'), "line 4: its version must be 1"),
-        (changed(3, '"position":2', '"position": 2'), "line 4: it is not in canonical form"),
-        (changed(3, '"state":{', '"state":{"zz":1,'), "line 4: it is not in canonical form"),
-        (changed(3, '"topic":"entry.recorded"', '"topic":"entry.eaten"'), "line 4: no event is called entry.eaten"),
-        (changed(3, '"topic":"entry.recorded"', '"topic":"os:abort"'), "line 4: no event is called os:abort"),
-        (changed(3, '"recorded_at":"2', '"recorded_at":"1'), "line 4: it is recorded earlier"),
-        (changed(1, '"kind":"book"', '"kind":"boot"'), "line 2: no kind of journal is called boot"),
-        (changed(2, '"journal":', '"jounal":'), "line 3: it is no line of an archive"),
-        (lambda _: [], "line 1: there are no events"),
-        (lambda _: ["null\n"], "line 1: it is no line of an archive"),
-    ],
-)
-async def test_what_export_would_not_have_written_is_refused_by_its_line(
-    change, said, home, book, dsn, empty_dsn, tmp_path
-):
-    for amount in ("1000", "2000"):
-        await home.record(book, amount=amount)
-    lines = (await exported(dsn, "--book", book["id"])).splitlines(keepends=True)
-    assert (HEADER.decode() + "\n", 6) == (lines[0], len(lines))
-
-    code, told = await imported(empty_dsn, "".join(change(lines)), tmp_path)
-
-    assert (1, True) == (code, said in told), told
-    connection = await asyncpg.connect(empty_dsn)
-    assert 0 == await connection.fetchval("SELECT count(*) FROM eventstore.events")
-    await connection.close()
 
 
 @pytest.mark.parametrize("flags", [(), ("--all", "--book", "01890000-0000-7000-8000-000000000000")])
