@@ -32,7 +32,7 @@ def changed(line, old, new):
         (without(2), "line 3: its position must be 1"),
         (without(3), "line 4: its position must be 2"),
         (without(1), "line 2: the line that begins its journal is missing"),
-        (without(-1), "line 6: the end is missing"),
+        (lambda lines: lines[:-1], "line 6: the end is missing"),
         (lambda lines: [*lines, lines[-1]], "line 7: there is more after the end"),
         (lambda lines: [*lines[:4], lines[-1]], "line 5: the journals and events of the file are not as many"),
         (lambda lines: lines[:2] + lines[-1:], "line 3: the journal before has no events"),

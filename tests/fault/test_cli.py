@@ -39,6 +39,7 @@ def run_here(*words, **settings):
     [
         *((), ("serve",), ("migrate",), ("project",), ("keys",), ("keys", "rotate"), ("keys", "list")),
         *(("service",), ("service", "add"), ("service", "list"), ("service", "remove")),
+        *(("journal",), ("journal", "export"), ("journal", "import"), ("replay",)),
     ],
     ids=" ".join,
 )
