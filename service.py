@@ -89,6 +89,8 @@ from projections.users import USERS
 
 FIRST_KEY: Final = "access token signing"
 """What the first key that signs access tokens is derived for."""
+SPARE_KEY: Final = "access token signing without a journal"
+"""What signs where their journal came without its data key."""
 READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, API_TOKENS, DENYLIST, OUTBOX)
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
@@ -317,8 +319,9 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
         keys = await open_keys(store, master_key.derive(FIRST_KEY), str(uuid7()))
-        tokens = AccessTokens(token_keys(keys), settings.public_url, settings.public_url, uuid7, now)
-        follower = KeyFollower(store, tokens, keys.version)
+        spare_seed = master_key.derive(SPARE_KEY)
+        tokens = AccessTokens(token_keys(keys, spare_seed), settings.public_url, settings.public_url, uuid7, now)
+        follower = KeyFollower(store, tokens, keys.version, spare_seed)
         bearer = BearerTokens(tokens, ApiTokens(store, now), follower)
         denylist, projector, later = Denylist(engine, key_sweep(follower.note_version)), Projector(engine), Later()
         await stack.enter_async_context(running(denylist.run, dsn))

@@ -4,12 +4,18 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from backports import zstd
 
-from service import Settings, open_app
+from eventstore.database import open_database
+from eventstore.keys import Keyring
+from projections.engine import FIRST_JOURNAL, Engine
+from projections.moments import Moment
+from projections.replay import replay_book
+from service import READ_MODELS, Settings, open_app
 from tests.conftest import MASTER_KEY
 from tests.fault.processes import run_cli
 from tests.http.conftest import Household, path_of
@@ -192,3 +198,22 @@ def test_the_auditors_fold_is_short_and_shares_no_code():
     imports = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
     assert {"json", "sys", "collections", "itertools"} == imports
     assert len(text.splitlines()) <= 100
+
+
+async def test_a_service_works_on_where_an_archive_without_keys_was_imported(home, history, dsn, empty_dsn, tmp_path):
+    assert 0 == (await imported(empty_dsn, await exported(dsn, "--all"), tmp_path))[0]
+
+    async with (
+        open_database(empty_dsn, 4) as database,
+        open_app(Settings(database_url=empty_dsn, master_key=MASTER_KEY.text, data_dir=tmp_path), empty_dsn) as app,
+        TestClient(TestServer(app)) as client,
+    ):
+        engine = Engine(database, Keyring(MASTER_KEY), READ_MODELS)
+        stale, _ = await engine.find_stale(FIRST_JOURNAL, 100)
+        await engine.catch_up(stale)
+        assert [] == (await engine.find_stale(FIRST_JOURNAL, 100))[0]
+        newcomer = await Household(client).signed_up("new@example.com")
+        assert "12000" == (await newcomer.record(await newcomer.open_book()))["amount"]
+        told = [event async for event in replay_book(engine, UUID(history[0]), Moment())]
+        assert (await home.get(f"/books/{history[0]}")).json["balance"] == told[-1]["balance"]
+        assert {None} == {event["changes"]["memo"]["to"] for event in told if event["type"] == "entry.recorded"}
