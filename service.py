@@ -36,6 +36,7 @@ import auth.cli
 import auth.errors
 import auth.http
 import auth.http.requests as auth_requests
+import eventstore.cli
 import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
@@ -71,6 +72,7 @@ from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
 from projections.api_tokens import API_TOKENS, count_api_tokens
 from projections.books import BOOKS, get_book, list_closings, list_members
+from projections.cli_replay import replay_command
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine, ReadModel
 from projections.entries import ENTRIES
@@ -104,6 +106,8 @@ READ_MODELS: Final = (
     DENYLIST,
     OUTBOX,
 )
+SPARE_KEY: Final = "access token signing without a journal"
+"""What signs where their journal came without its data key."""
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -330,8 +334,9 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
         keys = await open_keys(store, master_key.derive(FIRST_KEY), str(uuid7()))
-        tokens = AccessTokens(token_keys(keys), settings.public_url, settings.public_url, uuid7, now)
-        follower = KeyFollower(store, tokens, keys.version)
+        spare_seed = master_key.derive(SPARE_KEY)
+        tokens = AccessTokens(token_keys(keys, spare_seed), settings.public_url, settings.public_url, uuid7, now)
+        follower = KeyFollower(store, tokens, keys.version, spare_seed)
         bearer = BearerTokens(tokens, ApiTokens(store, now), follower)
         denylist, projector, later = Denylist(engine, key_sweep(follower.note_version)), Projector(engine), Later()
         await stack.enter_async_context(running(denylist.run, dsn))
@@ -730,12 +735,21 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
+async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
+    """The database for one command, beside services that run or not."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    async with reached_postgres(settings.data_dir) as dsn:
+        await migrate_database(dsn, settings)
+        yield dsn
+
+
+@asynccontextmanager
 async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
-    """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
+    """The store for one command. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.database_url or await stack.enter_async_context(reached_postgres(settings.data_dir))
-        if not settings.database_url:
-            await migrate_database(dsn, settings)
+        dsn = await stack.enter_async_context(reached_dsn(settings))
         master_key = _master_key(settings)
         database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
         store = EventStore(database, Keyring(master_key))
@@ -747,10 +761,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Admi
 async def open_projections(settings: Settings) -> AsyncIterator[projections.cli.Administration]:
     """The read models for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.migrate_database_url or settings.database_url
-        if not dsn:
-            dsn = await stack.enter_async_context(reached_postgres(settings.data_dir))
-            await migrate_database(dsn, settings)
+        dsn = settings.migrate_database_url or await stack.enter_async_context(reached_dsn(settings))
         yield await stack.enter_async_context(_administration(settings, dsn))
 
 
@@ -778,9 +789,39 @@ async def _administration(settings: Settings, dsn: str) -> AsyncIterator[project
         yield projections.cli.Administration(dsn, Engine(database, keyring, READ_MODELS), keyring, READ_MODELS, spawn)
 
 
+@asynccontextmanager
+async def open_reading(settings: Settings) -> AsyncIterator[Database]:
+    """The database for one command that needs no key. Raises: StoreError."""
+    async with reached_dsn(settings) as dsn, open_database(dsn, pool_size_max=1) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """The read models for one command. Raises: StoreError, click.UsageError."""
+    async with open_reading(settings) as database:
+        yield Engine(database, Keyring(_master_key(settings)), READ_MODELS)
+
+
+@asynccontextmanager
+async def open_owner(settings: Settings) -> AsyncIterator[tuple[asyncpg.Connection, Keyring]]:
+    """The database, migrated, for its owner. Raises: StoreError, click.UsageError."""
+    keyring = Keyring(_master_key(settings))
+    async with reached_dsn(settings) as dsn:
+        owner = settings.migrate_database_url or dsn
+        await migrate_database(owner, settings)
+        connection = await asyncpg.connect(owner)
+        try:
+            yield connection, keyring
+        finally:
+            await connection.close()
+
+
 main.add_command(auth.cli.keys_group(open_administration, _run))
 main.add_command(auth.cli.service_group(open_administration, _run))
 main.add_command(projections.cli.projections_group(open_projections, _run, os.cpu_count() or 1))
+main.add_command(eventstore.cli.journal_group(open_reading, open_owner, _run))
+main.add_command(replay_command(open_engine, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

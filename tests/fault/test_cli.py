@@ -41,6 +41,7 @@ def run_here(*words, **settings):
         *(("service",), ("service", "add"), ("service", "list"), ("service", "remove")),
         *(("projections",), ("projections", "list"), ("projections", "rebuild"), ("projections", "verify")),
         *(("projections", name) for name in ("status", "pause", "resume", "cancel", "drop-old")),
+        *(("journal",), ("journal", "export"), ("journal", "import"), ("replay",)),
     ],
     ids=" ".join,
 )
