@@ -16,7 +16,7 @@ from eventstore.batching import Batcher
 from eventstore.bulk import APPEND_EVENTS, Encoder, append_all
 from eventstore.codec import EncodedEvent, Metadata, PlainEvent, RecordedEvent, decode, encode
 from eventstore.database import Database
-from eventstore.errors import Conflict, JournalErased, JournalNotWritable
+from eventstore.errors import Conflict, JournalNotWritable
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 
@@ -25,6 +25,8 @@ READ_JOURNALS = statement(__package__, "read_journals")
 _FIND_LAST_EVENTS = statement(__package__, "find_last_events")
 _READ_STREAMS_BEGUN = statement(__package__, "read_streams_begun")
 _LOAD_KEY = statement(__package__, "load_key")
+_DESTROY_KEYS = statement(__package__, "destroy_keys")
+_GET_HEAD = statement(__package__, "get_head")
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
@@ -42,6 +44,13 @@ class Change(NamedTuple):
 
     journal_id: UUID
     aggregate: Aggregate
+
+
+class Head(NamedTuple):
+    """The position of a journal's last event."""
+
+    journal_id: UUID
+    position: int
 
 
 class _NewJournal(NamedTuple):
@@ -100,6 +109,14 @@ class EventStore:
 
         Raises: Conflict where a stream or a guard moved on; JournalNotWritable; StoreUnavailable. Nothing is recorded.
         """
+        command = await self._command(metadata, changes, guards)
+        appended = await self._batcher.submit(command)
+        for _, aggregate in changes:
+            aggregate.stamp(appended.recorded_at, metadata.actor)
+        return appended
+
+    async def _command(self, metadata: Metadata, changes: Sequence[Change], guards: Sequence[Guard]) -> _Command:
+        """What an append of these asks for. Raises: Conflict, JournalNotWritable."""
         command = _Command(checks=list(guards))
         for journal_id, aggregate in changes:
             _require_writable(metadata, journal_id)
@@ -109,10 +126,42 @@ class EventStore:
                 command.write(encode(event, journal_id, metadata, key))
         if not command.events:
             raise ValueError("a command without events has nothing to append")
-        appended = await self._batcher.submit(command)
-        for _, aggregate in changes:
-            aggregate.stamp(appended.recorded_at, metadata.actor)
-        return appended
+        return command
+
+    async def erase(
+        self,
+        metadata: Metadata,
+        head: Head,
+        changes: Sequence[Change],
+        events: Sequence[PlainEvent],
+        guards: Sequence[Guard],
+    ) -> None:
+        """Record the pending events of some aggregates, more of the journal that `head` is of, and destroy keys.
+
+        Those are the data keys of the journals whose root says in these changes that it is erased. All happens in one
+        transaction, and nothing where anything came to the journal since its head was read.
+        Raises: Conflict, JournalNotWritable, StoreUnavailable.
+        """
+        command = await self._command(metadata, changes, guards)
+        for event in await Encoder(head.journal_id, metadata, None).encode(events):
+            command.write(event)
+        journal_ids = sorted({journal_id for journal_id, _ in changes})
+        async with self._database.transaction() as transaction:
+            row = await transaction.fetchrow(APPEND_EVENTS, *_columns([command]))
+            if row is None or row["refused"]:
+                raise Conflict(
+                    *(row["refused_streams"][0], row["refused_versions"][0]) if row else (head.journal_id, 0)
+                )
+            if dict(zip(row["journals"], row["heads"], strict=True))[head.journal_id] != head.position:
+                raise Conflict(head.journal_id, 0)
+            await transaction.execute(_DESTROY_KEYS, journal_ids)
+        for journal_id in journal_ids:
+            self._keyring.forget(journal_id)
+
+    async def find_head(self, journal_id: UUID) -> Head:
+        """How far a journal has come; 0 where there is none."""
+        row = await self._database.fetchrow(_GET_HEAD, journal_id)
+        return Head(journal_id, row["position"] if row else 0)
 
     async def append_many(
         self,
@@ -203,9 +252,10 @@ class EventStore:
         return command.new_keys.get(journal_id) or self._keyring.find(journal_id) or await self._load_key(journal_id)
 
     async def _load_key(self, journal_id: UUID) -> AESGCM:
+        """Raises: Conflict where it was destroyed."""
         row = await self._database.fetchrow(_LOAD_KEY, journal_id)
         if row is None:
-            raise JournalErased(journal_id)
+            raise Conflict(journal_id, 0)  # it was erased meanwhile: decided anew, what relied on it is gone
         return self._keyring.open(journal_id, row["wrapped_key"])
 
     async def _append_batch(self, commands: Sequence[_Command]) -> list[Appended | Exception]:

@@ -38,7 +38,8 @@ Project = Callable[[Transaction, Sequence[RecordedEvent]], Awaitable[None]]
 class ReadModel:
     """What can be read of journals of one kind: its tables, and how events change them.
 
-    A new `version` has its tables made anew and filled from the events.
+    A new `version` has its tables made anew and filled from the events. Of a journal that is erased it has no rows,
+    unless it `keeps_erased` ones, because it holds nothing personal and is needed on.
     """
 
     name: str
@@ -46,11 +47,17 @@ class ReadModel:
     version: int
     tables: tuple[str, ...]
     project: Project
+    keeps_erased: bool = False
 
     @property
     def definition(self) -> str:
         """The SQL that creates the tables."""
         return statement(__package__, f"create_{self.name}")
+
+    @property
+    def erasure(self) -> str:
+        """The SQL that removes the rows of some journals."""
+        return statement(__package__, f"erase_{self.name}")
 
 
 class Engine:
@@ -140,7 +147,8 @@ class Engine:
         reached: dict[UUID, int] = {}
         for turn in chunked(rows, TURN_EVENTS):
             events = decode_rows(turn, self._keyring)
-            await self._project(transaction, events, checkpoints)
+            erased = {row["journal_id"] for row in turn if row["wrapped_key"] is None}
+            await self._project(transaction, events, checkpoints, erased)
             reached |= {event.journal_id: event.position for event in events}
         # Where the read models of a journal are at different places, those ahead stay: nothing was folded into them.
         moved = [
@@ -152,13 +160,20 @@ class Engine:
         return len(rows) < EVENTS_MAX
 
     async def _project(
-        self, transaction: Transaction, events: Sequence[RecordedEvent], checkpoints: dict[tuple[UUID, str], int]
+        self,
+        transaction: Transaction,
+        events: Sequence[RecordedEvent],
+        checkpoints: dict[tuple[UUID, str], int],
+        erased: Collection[UUID],
     ) -> None:
-        """Hand each read model those events that it has not seen."""
+        """Hand each read model those events that it has not seen; of an erased journal, which has no key, none."""
         for name, model in self._read_models.items():
             unseen = [
                 event for event in events if event.position > checkpoints.get((event.journal_id, name), event.position)
             ]
+            if erased and not model.keeps_erased:
+                await transaction.execute(model.erasure, list(erased))
+                unseen = [event for event in unseen if event.journal_id not in erased]
             if unseen:
                 await model.project(transaction, unseen)
 
