@@ -13,7 +13,7 @@ from eventsourcing.utils import get_topic
 
 from eventstore.aggregate import Aggregate, Done
 from eventstore.batching import Batcher
-from eventstore.bulk import APPEND_EVENTS, Encoder, append_all
+from eventstore.bulk import APPEND_EVENTS, Encoder, Head, append_all, append_unmoved
 from eventstore.codec import EncodedEvent, Metadata, PlainEvent, RecordedEvent, decode, encode
 from eventstore.database import Database
 from eventstore.errors import Conflict, JournalNotWritable
@@ -44,13 +44,6 @@ class Change(NamedTuple):
 
     journal_id: UUID
     aggregate: Aggregate
-
-
-class Head(NamedTuple):
-    """The position of a journal's last event."""
-
-    journal_id: UUID
-    position: int
 
 
 class _NewJournal(NamedTuple):
@@ -131,29 +124,24 @@ class EventStore:
     async def erase(
         self,
         metadata: Metadata,
-        head: Head,
         changes: Sequence[Change],
-        events: Sequence[PlainEvent],
-        guards: Sequence[Guard],
+        guards: Sequence[Guard] = (),
+        head: Head | None = None,
+        endings: Sequence[PlainEvent] = (),
     ) -> None:
-        """Record the pending events of some aggregates, more of the journal that `head` is of, and destroy keys.
+        """Record the pending events of some aggregates, and destroy the data keys of journals that they say are erased.
 
-        Those are the data keys of the journals whose root says in these changes that it is erased. All happens in one
-        transaction, and nothing where anything came to the journal since its head was read.
+        All in one transaction; together with `endings`, more events of the journal that `head` is of, and nothing at
+        all where anything came to that journal since its head was read.
         Raises: Conflict, JournalNotWritable, StoreUnavailable.
         """
         command = await self._command(metadata, changes, guards)
-        for event in await Encoder(head.journal_id, metadata, None).encode(events):
-            command.write(event)
+        if head is not None:
+            for ending in await Encoder(head.journal_id, metadata, None).encode(endings):
+                command.write(ending)
         journal_ids = sorted({journal_id for journal_id, _ in changes})
         async with self._database.transaction() as transaction:
-            row = await transaction.fetchrow(APPEND_EVENTS, *_columns([command]))
-            if row is None or row["refused"]:
-                raise Conflict(
-                    *(row["refused_streams"][0], row["refused_versions"][0]) if row else (head.journal_id, 0)
-                )
-            if dict(zip(row["journals"], row["heads"], strict=True))[head.journal_id] != head.position:
-                raise Conflict(head.journal_id, 0)
+            await append_unmoved(transaction, _columns([command]), head)
             await transaction.execute(_DESTROY_KEYS, journal_ids)
         for journal_id in journal_ids:
             self._keyring.forget(journal_id)

@@ -88,7 +88,7 @@ async def _erase(accounts: WholeAccounts, metadata: Metadata, user_id: UUID, pro
     endings = await endings_of(accounts, user_id, None, ACCOUNT_ERASED)
     endings += await _revocations(accounts, user_id, REVOKED_BY_ERASURE)
     topics = topics_of([change.aggregate for change in changes], endings)
-    await accounts.store.erase(metadata, head, changes, endings, proof.guards)
+    await accounts.store.erase(metadata, changes, proof.guards, head, endings)
     log_events(topics, user_id, metadata.request_id)
     await accounts.catch_up([journal_id for journal_id, _ in changes])
 
@@ -97,11 +97,10 @@ async def _erase_rest(accounts: WholeAccounts, metadata: Metadata, user_id: UUID
     """Part with the books that the user opened or joined at the same moment, until there are none."""
 
     async def attempt() -> bool:
-        head = await accounts.store.find_head(user_id)
         changes = await accounts.part_with(user_id)
         topics = topics_of(change.aggregate for change in changes)
         if changes:
-            await accounts.store.erase(metadata, head, changes, [], [])
+            await accounts.store.erase(metadata, changes)
             log_events(topics, user_id, metadata.request_id)
         await accounts.catch_up([user_id, *(journal_id for journal_id, _ in changes)])
         return bool(changes)
