@@ -33,6 +33,7 @@ from marshmallow import ValidationError, validate
 from uuid_utils.compat import uuid7
 
 import auth.cli
+import auth.cli_users
 import auth.errors
 import auth.http
 import auth.http.requests as auth_requests
@@ -48,6 +49,7 @@ from auth.commands.api_tokens import ApiTokens
 from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth, find_user
 from auth.commands.delivery import Channel, Delivery
+from auth.commands.erasure import WholeAccounts
 from auth.commands.keys import KeyFollower, open_keys, token_keys
 from auth.commands.refusals import Refusals
 from auth.edge import edge
@@ -64,14 +66,15 @@ from eventstore.database import Database, open_database
 from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres, reached_postgres
 from eventstore.errors import JournalNotWritable, SchemaOutdated, StoreError, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
-from eventstore.migrate import migrate, require_migrated
-from eventstore.store import EventStore
+from eventstore.migrate import destroy_keys_brought_back, migrate, require_migrated
+from eventstore.store import Change, EventStore
 from ledger.answers import answer, answer_plain, require_match
 from ledger.commands.deciding import Ledger
+from ledger.commands.members import part_with
 from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
-from projections.api_tokens import API_TOKENS, count_api_tokens
-from projections.books import BOOKS, get_book, list_closings, list_members
+from projections.api_tokens import API_TOKENS, count_api_tokens, list_api_token_ids
+from projections.books import BOOKS, get_book, list_closings, list_members, list_memberships
 from projections.cli_replay import replay_command
 from projections.denylist import DENYLIST, Denylist
 from projections.engine import Engine, ReadModel
@@ -89,7 +92,7 @@ from projections.signing_keys import key_sweep
 from projections.spending import SPENDING
 from projections.statements import STATEMENTS
 from projections.totals import TOTALS
-from projections.users import USERS
+from projections.users import USERS, list_accounts
 
 FIRST_KEY: Final = "access token signing"
 """What the first key that signs access tokens is derived for."""
@@ -197,6 +200,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.InvalidPasskey: 401,
     auth.errors.PasskeyNotFound: 404,
     auth.errors.EmailTaken: 409,
+    ledger.errors.BooksShared: 409,
     auth.errors.TotpEnabled: 409,
     auth.errors.TotpNotEnrolled: 409,
     auth.errors.TotpNotEnabled: 409,
@@ -369,6 +373,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             partial(list_session_ids, engine),
             can_text=bool(settings.sms_webhook_url),
         )
+        app[auth_requests.ACCOUNTS] = whole_accounts(store, engine, identity.pepper)
         app[auth_requests.TRUSTED_PROXIES] = settings.trusted_proxies
         app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
         app[auth_requests.LANGUAGE], app[auth_requests.LATER] = ledger_requests.preferred_language, later
@@ -405,6 +410,22 @@ async def _require_up_to_date(database: Database) -> None:
         outdated = await find_outdated(transaction, READ_MODELS)
     if outdated:
         raise SchemaOutdated([model.name for model in outdated])
+
+
+def whole_accounts(store: EventStore, engine: Engine, pepper: bytes) -> WholeAccounts:
+    """What erases accounts, with all that belongs to them."""
+
+    async def part_with_books(user_id: UUID) -> Sequence[Change]:
+        return await part_with(store, user_id, await list_memberships(engine, user_id))
+
+    return WholeAccounts(
+        store,
+        pepper,
+        partial(list_session_ids, engine),
+        lambda user_id: list_api_token_ids(engine, user_id, now()),
+        part_with_books,
+        engine.catch_up,
+    )
 
 
 @asynccontextmanager
@@ -476,6 +497,8 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
         async with connection.transaction():
             done = await migrate(connection)
             done += await create_read_models(connection, READ_MODELS)
+            destroyed = await destroy_keys_brought_back(connection)
+            done += [f"{destroyed} keys of erased journals destroyed again"] if destroyed else []
         outdated = await find_outdated(connection, READ_MODELS)
     finally:
         await connection.close()
@@ -746,14 +769,22 @@ async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
-    """The store for one command. Raises: StoreError, click.UsageError."""
+async def open_store(settings: Settings) -> AsyncIterator[tuple[EventStore, Engine, MasterKey]]:
+    """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
         dsn = await stack.enter_async_context(reached_dsn(settings))
         master_key = _master_key(settings)
         database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
-        store = EventStore(database, Keyring(master_key))
+        keyring = Keyring(master_key)
+        store = EventStore(database, keyring)
         stack.push_async_callback(store.close)
+        yield store, Engine(database, keyring, READ_MODELS), master_key
+
+
+@asynccontextmanager
+async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
+    """What commands on keys and services work with. Raises: StoreError, click.UsageError."""
+    async with open_store(settings) as (store, _, master_key):
         yield auth.cli.Administration(store, master_key.derive(FIRST_KEY), str(uuid7()), now)
 
 
@@ -817,11 +848,23 @@ async def open_owner(settings: Settings) -> AsyncIterator[tuple[asyncpg.Connecti
             await connection.close()
 
 
+@asynccontextmanager
+async def open_user_administration(settings: Settings) -> AsyncIterator[auth.cli_users.UserAdministration]:
+    """What commands on users work with. Raises: StoreError, click.UsageError, ClickException."""
+    async with open_store(settings) as (store, engine, master_key):
+        accounts = whole_accounts(store, engine, master_key.derive("e-mail pepper"))
+        try:
+            yield auth.cli_users.UserAdministration(accounts, str(uuid7()), partial(list_accounts, engine))
+        except ledger.errors.BooksShared as error:
+            raise click.ClickException(str(error)) from None
+
+
 main.add_command(auth.cli.keys_group(open_administration, _run))
 main.add_command(auth.cli.service_group(open_administration, _run))
 main.add_command(projections.cli.projections_group(open_projections, _run, os.cpu_count() or 1))
 main.add_command(eventstore.cli.journal_group(open_reading, open_owner, _run))
 main.add_command(replay_command(open_engine, _run))
+main.add_command(auth.cli_users.user_group(open_user_administration, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

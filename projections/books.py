@@ -32,6 +32,7 @@ _LOAD_CATEGORIES = statement(__package__, "load_categories")
 _SAVE_CATEGORIES = statement(__package__, "save_categories")
 _GET_BOOK = statement(__package__, "get_book")
 _LIST_BOOKS = statement(__package__, "list_books")
+_LIST_MEMBERSHIPS = statement(__package__, "list_memberships")
 _LIST_CATEGORIES = statement(__package__, "list_categories")
 _LIST_MEMBERS = statement(__package__, "list_members")
 _LIST_CLOSINGS = statement(__package__, "list_closings")
@@ -260,6 +261,12 @@ async def list_books(engine: Engine, user_id: UUID | None, page: Page, *, delete
     rows = await engine.fetch_fresh(_LIST_BOOKS, user_id, deleted, after, page.limit + 1)
     found = [row for row in rows if row["journal_id"] is not None]
     return page_of(found, page, book_view, lambda row: (row["journal_id"],))
+
+
+async def list_memberships(engine: Engine, user_id: UUID) -> list[UUID]:
+    """The books that a user belongs to, deleted ones too."""
+    rows = await engine.fetch_fresh(_LIST_MEMBERSHIPS, user_id)
+    return [row["journal_id"] for row in rows if row["journal_id"] is not None]
 
 
 async def list_categories(

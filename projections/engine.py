@@ -41,6 +41,8 @@ class ReadModel:
     A new `version` has its tables made anew and filled from the events, beside those that are read until then.
     `sealed`: whether its fold looks at sealed fields.
     `counted`: the condition (SQL) of rows that follow from events alone; others may be gone by now.
+    Of a journal that is erased it has no rows, unless it `keeps_erased` ones, because it holds nothing personal and is
+    needed on.
     """
 
     name: str
@@ -50,11 +52,25 @@ class ReadModel:
     project: Project
     sealed: bool = True
     counted: str = "true"
+    keeps_erased: bool = False
 
     @property
     def definition(self) -> str:
         """The SQL that creates the tables."""
         return statement(__package__, f"create_{self.name}")
+
+    @property
+    def erasure(self) -> str:
+        """The SQL that removes the rows of some journals."""
+        return statement(__package__, f"erase_{self.name}")
+
+    async def take(self, transaction: Transaction, events: Sequence[RecordedEvent], erased: Collection[UUID]) -> None:
+        """Take events in; of an erased journal none, and what rows there are of it go."""
+        if erased and not self.keeps_erased:
+            await transaction.execute(self.erasure, list(erased))
+            events = [event for event in events if event.journal_id not in erased]
+        if events:
+            await self.project(transaction, events)
 
 
 class Engine:
@@ -152,7 +168,8 @@ class Engine:
         reached: dict[UUID, int] = {}
         for turn in chunked(rows, TURN_EVENTS):
             events = decode_rows(turn, self._keyring)
-            await self._project(transaction, events, checkpoints)
+            erased = erased_of(turn)
+            await self._project(transaction, events, checkpoints, erased)
             reached |= {event.journal_id: event.position for event in events}
         # Where the read models of a journal are at different places, those ahead stay: nothing was folded into them.
         moved = [
@@ -164,15 +181,24 @@ class Engine:
         return len(rows) < EVENTS_MAX
 
     async def _project(
-        self, transaction: Transaction, events: Sequence[RecordedEvent], checkpoints: dict[tuple[UUID, str], int]
+        self,
+        transaction: Transaction,
+        events: Sequence[RecordedEvent],
+        checkpoints: dict[tuple[UUID, str], int],
+        erased: Collection[UUID],
     ) -> None:
-        """Hand each read model those events that it has not seen."""
+        """Hand each read model those events that it has not seen; of an erased journal, which has no key, none."""
         for name, model in self._read_models.items():
             unseen = [
                 event for event in events if event.position > checkpoints.get((event.journal_id, name), event.position)
             ]
             if unseen:
-                await model.project(transaction, unseen)
+                await model.take(transaction, unseen, erased)
+
+
+def erased_of(rows: Iterable[asyncpg.Record]) -> set[UUID]:
+    """Which journals of stored events are erased."""
+    return {row["journal_id"] for row in rows if row["erased"]}
 
 
 def _chunks(items: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:

@@ -16,7 +16,7 @@ from eventstore.database import Transaction
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import decode_rows
-from projections.engine import ReadModel
+from projections.engine import ReadModel, erased_of
 from projections.generations import Generation, note_positions, owning
 
 PORTION_EVENTS: Final = 4_000
@@ -58,7 +58,7 @@ async def _fill_range(connection: asyncpg.Connection, generation: Generation, ke
         reached: dict[UUID, int] = {}
         while rows := await cursor.fetch(PORTION_EVENTS):
             events = decode_rows(rows, keyring) if generation.model.sealed else [decode(row, None) for row in rows]
-            await generation.model.project(cast("Transaction", connection), events)
+            await generation.model.take(cast("Transaction", connection), events, erased_of(rows))
             reached |= {event.journal_id: event.position for event in events}
         await note_positions(connection, generation, reached)
         await connection.execute(_FINISH, name, claimed["number"])

@@ -23,7 +23,7 @@ from eventstore.database import (
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
-from projections.engine import EVENTS_MAX, FIRST_JOURNAL, JOURNALS_MAX, ReadModel
+from projections.engine import EVENTS_MAX, FIRST_JOURNAL, JOURNALS_MAX, ReadModel, erased_of
 
 LOCK_MILLISECONDS_MAX: Final = 200
 """How long a swap waits for those who read, and at worst others behind it; then it lets them go first."""
@@ -129,7 +129,7 @@ async def fold_behind(
                 if not events:
                     break
             if events:
-                await generation.model.project(cast("Transaction", connection), events)
+                await generation.model.take(cast("Transaction", connection), events, erased_of(rows))
             reached = {event.journal_id: event.position for event in events}
             await note_positions(connection, generation, reached)
         folded += len(rows)

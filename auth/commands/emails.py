@@ -5,7 +5,7 @@ from uuid import UUID
 
 from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, find_user, log_events, topics_of
 from auth.commands.limiting import require_password
-from auth.commands.messages import link_message, next_link_id, notices, parse_link, use_link
+from auth.commands.messages import find_linked_user, link_message, next_link_id, notices, parse_link, use_link
 from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid, TooManySignIns
 from auth.message import CONFIRM_EMAIL, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, LINK_LIFETIMES, VERIFY_EMAIL
 from auth.user import EmailClaim, User, claim_id
@@ -43,6 +43,7 @@ async def send_verification(auth: Auth, metadata: Metadata, user_id: UUID, langu
 async def verify_email(auth: Auth, request_id: str, text: str) -> None:
     """Raises: LinkInvalid, TooManySignIns."""
     token = parse_link(auth, text)
+    await find_linked_user(auth, token)
 
     async def decide(user: User) -> Sequence[Aggregate]:
         message = await use_link(auth, token, user, VERIFY_EMAIL)
@@ -76,7 +77,7 @@ async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -
     token = parse_link(auth, text)
     user_id = token.journal_id
     for _ in range(ATTEMPTS_MAX):
-        user = await find_user(auth, user_id)
+        user = await find_linked_user(auth, token)
         message = await use_link(auth, token, user, CONFIRM_EMAIL)
         if user.pending_email is None or user.pending_email.email != message.to:
             raise LinkInvalid
