@@ -33,6 +33,7 @@ async def _make(connection: asyncpg.Connection, model: ReadModel) -> None:
     for table in model.tables:
         await connection.execute(f"DROP TABLE IF EXISTS {table} CASCADE")
     await connection.execute("DELETE FROM checkpoints WHERE read_model = $1", model.name)
+    await connection.execute("DELETE FROM poisoned WHERE read_model = $1", model.name)
     await connection.execute(model.definition)
     await connection.execute(
         "INSERT INTO read_models (name, kind, version) VALUES ($1, $2, $3)"
