@@ -83,6 +83,7 @@ from projections.exports import Exports
 from projections.moments import Moment
 from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
+from projections.poison import ProjectionStopped, count_poisoned
 from projections.projector import Projector
 from projections.rebuild import Note, Progress, Rebuilding, rebuild
 from projections.schema import create_read_models, find_outdated
@@ -254,6 +255,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ledger.errors.EntryChanged: 412,
     ledger.errors.TooBusy: 503,
     JournalNotWritable: 403,
+    ProjectionStopped: 503,
     StoreUnavailable: 503,
 }
 
@@ -288,10 +290,10 @@ async def show_alive(_request: web.Request) -> web.Response:
 
 @public
 async def show_ready(request: web.Request) -> web.Response:
-    """Ready means: the database answers. A projector that lags is shown, and harms no read."""
-    await request.app[DATABASE].fetch("SELECT 1")
-    lag_seconds = round(request.app[PROJECTOR].lag_seconds, 3)
-    return answer_plain({"status": "ok", "database": "ok", "projector": {"lag_seconds": lag_seconds}})
+    """Ready means: the database answers. A projector that lags, or stopped somewhere, is shown, and stops no others."""
+    poisoned = await count_poisoned(request.app[DATABASE])
+    projector = {"lag_seconds": round(request.app[PROJECTOR].lag_seconds, 3), "poisoned": poisoned}
+    return answer_plain({"status": "degraded" if poisoned else "ok", "database": "ok", "projector": projector})
 
 
 @public
@@ -334,6 +336,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.push_async_callback(store.close)
         engine, passwords = Engine(database, keyring, READ_MODELS), Passwords(owasp_hasher())
         stack.callback(passwords.close)
+        await engine.retry_stopped()
         throttle, refusals = Throttle(database, master_key.derive("throttle")), Refusals(store, now)
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
@@ -656,6 +659,7 @@ async def project(settings: Settings) -> None:
     keyring = Keyring(master_key)
     async with open_database(dsn, settings.pool_size_max) as database:
         engine, store = Engine(database, keyring, READ_MODELS), EventStore(database, keyring)
+        await engine.retry_stopped()
         async with running(Projector(engine).run, dsn), sending(settings, dsn, store, engine, master_key):
             click.echo("projecting")
             await stop.wait()

@@ -22,6 +22,7 @@ _UNAVAILABLE = (
     asyncpg.exceptions.OperatorInterventionError,
     asyncpg.exceptions.InsufficientResourcesError,
     asyncpg.exceptions.InvalidCatalogNameError,  # dropped
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.exceptions.ObjectNotInPrerequisiteStateError,  # told to take no connections
     OSError,
     TimeoutError,
@@ -38,6 +39,8 @@ SERVER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_sort": "off",
+    # A process that hangs, or whose machine is gone, holds its locks no longer than this.
+    "idle_in_transaction_session_timeout": "10s",
     "jit": "off",  # our statements are short; compiling them costs more than it saves
     "citus.override_table_visibility": "off",
 }

@@ -24,6 +24,8 @@ _READ = statement(__package__, "read_past")
 _READ_OWNED = statement(__package__, "read_past_owned")
 _LIST_USERS = statement(__package__, "list_users")
 _SUM = statement(__package__, "sum_books_at")
+_ENTRIES: Final = ("entries",)
+"""The read model that is read once the book is known."""
 _SUMS: Final = ("income_minor", "expense_minor", "transferred_minor", "entry_count")
 
 
@@ -55,7 +57,7 @@ class PastBook:
 
 async def read_past(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> PastBook:
     """Raises: BookNotFound, also for a moment before the book was opened."""
-    rows = await engine.fetch_fresh(_READ, user_id, book_id, *moment)
+    rows = await engine.fetch_fresh(_READ, user_id, book_id, *moment, also=_ENTRIES)
     if not rows or rows[0]["role"] is None or rows[0]["position"] is None:
         raise BookNotFound
     head = rows[0]
@@ -91,7 +93,7 @@ async def get_sums(engine: Engine, past: PastBook) -> dict[str, int]:
 
 async def get_wallet_at(engine: Engine, user_id: UUID | None, at: datetime) -> dict[str, Any]:
     """Sum the books that the user owns today, as they were at a time."""
-    rows = await engine.fetch_fresh(_READ_OWNED, user_id, at)
+    rows = await engine.fetch_fresh(_READ_OWNED, user_id, at, also=_ENTRIES)
     untils = {row["journal_id"]: row["until"] for row in rows if row["journal_id"] is not None}
     events: dict[UUID, list[RecordedEvent]] = {journal_id: [] for journal_id in untils}
     for event in engine.decode(row for row in rows if row["journal_id"] is not None):

@@ -27,6 +27,7 @@ class Projector:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._behind_since: float | None = time.monotonic()
+        self._held: set[UUID] = set()
 
     @property
     def lag_seconds(self) -> float:
@@ -48,18 +49,28 @@ class Projector:
     async def _follow(self, feed: Feed) -> None:
         """Raises: StoreUnavailable once the feed ends."""
         place = FIRST_JOURNAL
+        retry_at = 0.0
         while True:
             self._behind_since = None
-            payloads = await feed.next(SWEEP_SECONDS)
-            if not payloads:
+            payloads = await feed.next(GATHER_SECONDS if self._held else SWEEP_SECONDS)
+            held, self._held = self._held, set()
+            if time.monotonic() >= retry_at:  # also where there is never a pause to sweep in
+                await self._catch_up(set(await self._engine.find_due()))
+                retry_at = time.monotonic() + SWEEP_SECONDS
+            if payloads or held:
+                await self._catch_up(held | await self._gather(feed, payloads))
+            else:
                 place = await self._sweep_page(place)
-                continue
+
+    async def _gather(self, feed: Feed, payloads: list[str]) -> set[UUID]:
+        """Wait for what comes close behind these notifications. Returns: the journals that all of them name."""
+        if payloads:
             self._behind_since = time.monotonic()
             await asyncio.sleep(GATHER_SECONDS)
             payloads += await feed.next(0)
-            if "" in payloads:  # too many journals to be named
-                await self._sweep_all()
-            await self._catch_up({UUID(name) for payload in payloads for name in payload.split(",") if name})
+        if "" in payloads:  # too many journals to be named
+            await self._sweep_all()
+        return {UUID(name) for payload in payloads for name in payload.split(",") if name}
 
     async def _sweep_all(self) -> None:
         place = await self._sweep_page(FIRST_JOURNAL)
@@ -73,14 +84,14 @@ class Projector:
         return last or FIRST_JOURNAL
 
     async def _catch_up(self, journal_ids: set[UUID]) -> None:
-        """One journal that cannot be folded must not hold up the others: they are then done one by one."""
+        """Fold what no other process folds just now.
+
+        What others held is looked at again soon: they may have read before the latest events, or die.
+        """
         try:
-            await self._engine.catch_up(journal_ids)
+            self._held |= await self._engine.work_off(journal_ids)
         except StoreUnavailable:
             raise
-        except Exception:
-            if len(journal_ids) == 1:
-                _log.exception("journal cannot be folded", journal_id=str(*journal_ids))
-                return
-            for journal_id in journal_ids:
-                await self._catch_up({journal_id})
+        except Exception as error:
+            # Of no event: tables of another version, or in the way of others. It passes, or is repaired.
+            _log.error("journals cannot be folded", journals=len(journal_ids), error=type(error).__name__)

@@ -53,7 +53,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
 
-SPENDING: Final = ReadModel("spending", "book", 1, ("spending",), project)
+SPENDING: Final = ReadModel("spending", "book", 1, ("spending",), project, sealed=False)
 
 
 async def get_spending(

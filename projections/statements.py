@@ -71,7 +71,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
 
-STATEMENTS: Final = ReadModel("statements", "book", 1, ("statements",), project)
+STATEMENTS: Final = ReadModel("statements", "book", 1, ("statements",), project, sealed=False)
 
 
 async def get_statement(engine: Engine, user_id: UUID | None, book_id: UUID, month: date) -> dict[str, Any]:

@@ -64,3 +64,22 @@ CROSS JOIN LATERAL (
                    WHERE r.kind = j.kind AND (c.position IS NULL OR c.position < j.position)) AS stale
     OFFSET 0
 ) AS s;
+
+-- Where a read model met an event that it cannot take: it stays before it, in that journal alone.
+CREATE TABLE IF NOT EXISTS readmodels.poisoned (
+    journal_id uuid NOT NULL,
+    read_model text NOT NULL,
+    position   bigint NOT NULL,      -- of the event
+    topic      text NOT NULL,
+    reason     text NOT NULL,        -- kind and place of the error, never its message, which may quote a memo
+    since      timestamptz NOT NULL,
+    attempts   int NOT NULL,         -- since a process last started
+    retried_at timestamptz NOT NULL,
+    PRIMARY KEY (journal_id, read_model)
+);
+
+-- Which of them are to be left alone for now: after each attempt twice as long, up to five minutes.
+CREATE OR REPLACE VIEW readmodels.resting AS
+SELECT journal_id, read_model,
+       retried_at + least(2 ^ least(attempts, 20) - 1, 300) * interval '1 second' > clock_timestamp() AS resting
+FROM readmodels.poisoned;

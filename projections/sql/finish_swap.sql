@@ -1,3 +1,4 @@
 -- Have a generation read from now on.
 -- $1 read model  $2 generation  $3 version of the code
+WITH well AS (DELETE FROM poisoned WHERE read_model = $1) -- it has taken all events, or would not be here
 UPDATE read_models SET generation = $2, version = $3 WHERE name = $1
