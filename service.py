@@ -330,13 +330,12 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
     master_key = await asyncio.to_thread(_master_key, settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, settings.pool_size_max))
-        await _require_up_to_date(database)
         keyring = Keyring(master_key)
+        engine, passwords = Engine(database, keyring, READ_MODELS), Passwords(owasp_hasher())
+        await _begin(database, engine)
         store = EventStore(database, keyring)
         stack.push_async_callback(store.close)
-        engine, passwords = Engine(database, keyring, READ_MODELS), Passwords(owasp_hasher())
         stack.callback(passwords.close)
-        await engine.retry_stopped()
         throttle, refusals = Throttle(database, master_key.derive("throttle")), Refusals(store, now)
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
@@ -406,13 +405,14 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         yield app
 
 
-async def _require_up_to_date(database: Database) -> None:
-    """Raises: SchemaOutdated."""
+async def _begin(database: Database, engine: Engine) -> None:
+    """Have read models that stopped tried again, once all is of this version. Raises: SchemaOutdated."""
     async with database.transaction() as transaction:
         await require_migrated(transaction)
         outdated = await find_outdated(transaction, READ_MODELS)
     if outdated:
         raise SchemaOutdated([model.name for model in outdated])
+    await engine.retry_stopped()
 
 
 def whole_accounts(store: EventStore, engine: Engine, pepper: bytes) -> WholeAccounts:

@@ -10,21 +10,21 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from eventstore.database import open_database
+from eventstore.sql import statement
 from eventstore.store import Change
 from ledger.entry import Entry
 from projections import engine as engines
 from projections.books import get_book, list_members
 from projections.engine import FIRST_JOURNAL, Engine
 from projections.entries import ENTRIES, Filters, get_entry, list_entries
-from projections.entries import project as project_entries
 from projections.moments import Moment
 from projections.paging import Page
 from projections.past_books import get_book_at, get_wallet_at
 from projections.poison import Poisoned, ProjectionStopped, count_poisoned, list_poisoned
 from projections.projector import Projector
-from projections.schema import create_read_models
+from projections.spending import SPENDING
+from projections.statements import STATEMENTS
 from projections.totals import TOTALS, get_totals
-from projections.totals import project as project_totals
 from projections.wallet import get_wallet
 from service import READ_MODELS, running
 from tests.contract.books import opened, recorded
@@ -34,7 +34,8 @@ from tests.told import STRANGER, a_posting, an_entry
 
 ALL_TIME = (date.min, date.max, None)
 PAGE = Page(50, "-occurred_on", None)
-OF_BOOKS = {"books", "entries", "totals", "shares"}
+OF_BOOKS = {"books", "entries", "totals", "statements", "spending", "shares"}
+STOPPED = ("entries", "spending", "totals")
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def repaired(database, keyring):
 
         return spare
 
-    folds = {ENTRIES: sparing(project_entries), TOTALS: sparing(project_totals)}
+    folds = {model: sparing(model.project) for model in (ENTRIES, SPENDING, STATEMENTS, TOTALS)}
     return Engine(database, keyring, [replace(model, project=folds.get(model, model.project)) for model in READ_MODELS])
 
 
@@ -77,22 +78,20 @@ async def test_event_that_cannot_be_folded_stops_those_read_models_before_it_and
     engine, database, owner, poisoned
 ):
     await engine.catch_up([poisoned.id])
-    assert {"books": 4, "shares": 4, "entries": 2, "totals": 2} == await positions(owner, poisoned.id)
+    assert dict.fromkeys(OF_BOOKS, 4) | dict.fromkeys(STOPPED, 2) == await positions(owner, poisoned.id)
     expected = [
-        Poisoned(poisoned.id, name, 3, "entry.amended", ANY, ANY, attempts=1, retried_at=ANY)
-        for name in ("entries", "totals")
+        Poisoned(poisoned.id, name, 3, "entry.amended", ANY, ANY, attempts=1, retried_at=ANY) for name in STOPPED
     ]
     assert expected == await list_poisoned(database)
-    assert 2 == await count_poisoned(database)
+    assert len(STOPPED) == await count_poisoned(database)
 
 
 async def test_reason_names_kind_and_place_and_no_personal_text(engine, database, poisoned):
     with structlog.testing.capture_logs() as logs:
         await engine.catch_up([poisoned.id])
-    (entries, totals) = await list_poisoned(database)
-    assert re.fullmatch(r"KeyError at projections\.entries:\d+:fold", entries.reason)
-    assert re.fullmatch(r"KeyError at projections\.totals:\d+:fold", totals.reason)
-    assert [("error", "entries", 3), ("error", "totals", 3)] == [
+    for found in await list_poisoned(database):
+        assert re.fullmatch(rf"KeyError at projections\.{found.read_model}:\d+:fold", found.reason)
+    assert [("error", name, 3) for name in STOPPED] == [
         (line["log_level"], line["read_model"], line["position"]) for line in logs
     ]
     assert MEMO not in str(logs)
@@ -144,7 +143,7 @@ async def test_poison_far_into_a_long_journal_is_found_and_all_before_it_is_fold
     await record(50)
     await engine.catch_up([book.id])
     found = await positions(owner, book.id)
-    assert {position - 1} == {found["entries"], found["totals"]}
+    assert {position - 1} == {found[name] for name in STOPPED}
     assert 333 == await owner.fetchval("SELECT count(*) FROM readmodels.entries")
     assert 333 == await owner.fetchval("SELECT sum(entry_count) FROM readmodels.totals WHERE grain = 'day'")
 
@@ -208,12 +207,11 @@ async def test_new_process_tries_at_once_what_stopped_and_code_that_takes_it_goe
     assert ["200", "100"] == [entry["amount"] for entry in sorted(shown, key=lambda entry: entry["created_at"])][::-1]
 
 
-async def test_read_model_made_anew_forgets_where_the_old_one_stopped(engine, database, owner, poisoned):
+async def test_rebuilt_read_model_forgets_where_the_old_one_stopped(owner, database, engine, poisoned):
     await engine.catch_up([poisoned.id])
-    await owner.execute("UPDATE readmodels.read_models SET version = 0 WHERE name = 'entries'")
-    async with owner.transaction():
-        await create_read_models(owner, READ_MODELS)
-    assert ["totals"] == [each.read_model for each in await list_poisoned(database)]
+    await owner.execute("SET search_path = readmodels, eventstore")
+    await owner.execute(statement("projections", "finish_swap"), ENTRIES.name, 2, ENTRIES.version)
+    assert ["spending", "totals"] == [each.read_model for each in await list_poisoned(database)]
 
 
 async def test_tables_of_another_version_are_nobodys_poison(engine, database, owner, poisoned):
