@@ -480,7 +480,7 @@ def _master_key(settings: Settings) -> MasterKey:
     try:
         if settings.master_key:
             return MasterKey.from_text(settings.master_key)
-        if settings.database_url:
+        if settings.database_url or settings.migrate_database_url:
             raise click.UsageError(
                 "With a database of your own, GAGYEBU_MASTER_KEY must be set, and kept: `openssl rand -base64 32`."
             )
