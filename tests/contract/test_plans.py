@@ -247,6 +247,23 @@ async def test_page_of_a_frequent_category_by_amount_is_read_in_that_order(servi
 
 
 @pytest.mark.usefixtures("filled")
+async def test_page_of_a_frequent_category_found_by_its_name_is_read_in_the_order_of_amounts(service):
+    named = Filters(part=str(CATEGORIES[0])[-12:])
+    for planner, sort, after in product(PLANNERS, ("amount", "-amount"), ((None, None), (3000, an_id(5)))):
+        plan = await plan_of(service, planner, "find_entries", sought(BOOK, named, sort, after))
+        assert LIMIT == plan[0]["Actual Rows"], (planner, sort, after)
+        assert touched(plan, "entries") <= TOUCHED_MAX, (planner, sort, after)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_few_days_with_many_entries_are_counted_only_so_far_and_not_read(service):
+    crowded = Filters(day_min=date(2021, 5, 5), day_max=date(2021, 5, 6))
+    for planner, sort in product(PLANNERS, ("amount", "-recorded_at")):
+        plan = await plan_of(service, planner, "find_entries", sought(EVEN, crowded, sort))
+        assert (1, 1_001) == (plan[0]["Actual Rows"], touched(plan, "entries")), (planner, sort)
+
+
+@pytest.mark.usefixtures("filled")
 async def test_totals_read_whole_years_or_months_and_few_days(service):
     later = in_sql((date(2024, 2, 21), date.max))
     for planner, group_by in product(PLANNERS, ("month", "category", "member", None)):
