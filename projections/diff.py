@@ -2,13 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
 from ledger.book import AUDITORS
 from ledger.errors import InvalidField, NotPermitted, TooManyChanges
-from ledger.money import decimals_of, format_amount
+from ledger.money import format_amount
 from projections.engine import Engine
 from projections.moments import Moment
 from projections.past import Change, list_changes
@@ -65,7 +64,7 @@ def _differences(live: Sequence[Change], before: PastBook, later: PastBook) -> d
     for entry, sign in [(was, -1) for was, _ in live] + [(became, 1) for _, became in live]:
         if entry:
             flow = entry["transfer"]["direction"] if "transfer" in entry else entry["kind"]
-            flows[flow] += sign * int(Decimal(entry["amount"]).scaleb(decimals_of(currency)))
+            flows[flow] += sign * int(entry["amount"].replace(".", ""))  # it shows all its decimals: minor units
     total = flows["income"] - flows["expense"]
     opening = later.book.opening_balance_minor - before.book.opening_balance_minor
     amounts = {

@@ -43,7 +43,7 @@ WALK_FACTOR: Final = 20
 WALK_ON_FACTOR: Final = 5
 """How much further it walks where the first walk has found a part of the page that promises the rest by then."""
 FEW_DAYS: Final = timedelta(days=31)
-"""A range in which a book has so few entries that they are read faster than those with a frequent word."""
+"""A range in which a book mostly has so few entries that they are read faster than anything else."""
 
 
 @dataclass(frozen=True)
@@ -259,18 +259,17 @@ async def list_entries(
 ) -> dict[str, Any]:
     """List a book's entries in the page's order; equal keys by id. Raises: BookNotFound."""
     order = ORDERS[page.order]
-    index = _index(book_id, filters, order)
+    index, *terms = _index(book_id, filters, order)
     asked, walk_max = (user_id, book_id, page.limit + 1), WALK_FACTOR * page.limit
     walk = partial(engine.fetch_fresh, order.sql, *asked, *(page.after or (None, None)), *filters.arguments)
-    find = partial(engine.fetch_fresh, _FIND, *asked, page.order, *after(page), *filters.arguments, *index)
-    if index[0] == "categories":
-        rows = await find()
-    else:
+    find = partial(engine.fetch_fresh, _FIND, *asked, page.order, *after(page), *filters.arguments)
+    rows = await find(index, *terms) if index in {"categories", "few days"} else None
+    if rows is None or _cut(rows):
         rows = await walk(walk_max)
         if _cut(rows) and WALK_ON_FACTOR * len(rows) > page.limit:
             rows = await walk(WALK_ON_FACTOR * walk_max)
         if _cut(rows):
-            rows = await find()
+            rows = await find("days" if index == "few days" else index, *terms)
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
     found = [row for row in rows if row["entry_id"] is not None]
@@ -278,7 +277,7 @@ async def list_entries(
 
 
 def _cut(rows: Sequence[Any]) -> bool:
-    """Tell whether a walk ended before the page was filled, although there was more to walk."""
+    """Tell whether the page was not filled although there may be more: a walk ended, or few days had many entries."""
     return any(row["cut"] for row in rows)
 
 
@@ -296,7 +295,9 @@ def _index(book_id: UUID, filters: Filters, order: Order) -> tuple[Any, ...]:
     words = terms_of_part(book_id, part) if part else []
     categories = [term_of_category(book_id, category_id) for category_id in filters.categories or ()]
     if filters.day_max - filters.day_min < FEW_DAYS and order.column != "occurred_on":
-        index = "days"
+        index = "few days"
+    elif words and not (exact or categories) and order.column == "amount_minor":
+        index = "names"  # of categories, whose entries have an index in that order
     elif categories and not (exact or words) and order.column == "amount_minor":
         index = "categories"  # which is in that order
     elif exact or words or categories:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 from math import ceil, floor
 from typing import Any, Final
 from uuid import UUID
@@ -37,6 +38,14 @@ class BookAt:
     position: int
     currency: str
     categories: Mapping[UUID, Category]
+
+    @cached_property
+    def shown(self) -> Mapping[str, dict[str, Any]]:
+        """How its categories are shown, by their ids as text: made once for all the entries that have them."""
+        return {
+            str(id_): category_view(str(id_), category.name, category.kind, deleted=category.deleted)
+            for id_, category in self.categories.items()
+        }
 
     def named(self, folded_part: str | None) -> list[UUID]:
         """The categories whose name then held a folded part."""
@@ -104,8 +113,5 @@ async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_ma
 
 
 def _view(row: asyncpg.Record, book: BookAt) -> dict[str, Any]:
-    view = None
-    if (category_id := row["category_id"]) is not None:
-        category = book.categories[UUID(category_id)]
-        view = category_view(category_id, category.name, category.kind, deleted=category.deleted)
-    return view_of_row(row, book.currency, view)
+    category_id = row["category_id"]
+    return view_of_row(row, book.currency, None if category_id is None else book.shown[category_id])

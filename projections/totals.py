@@ -1,7 +1,7 @@
-"""Read model: income, expense and transfers per day and per month, by category and member."""
+"""Read model: income, expense and transfers per day, month and year, by category and member; per month also in all."""
 
 from calendar import monthrange
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
@@ -20,7 +20,15 @@ _LOAD_AUTHORS = statement(__package__, "load_authors")
 _GET = statement(__package__, "get_totals")
 _GET_BOOK = statement(__package__, "get_book")
 
-GROUPINGS: Final = ("day", "month", "category", "member")
+GRAINS: Final = {
+    "day": (),
+    "month": ("whole_month",),
+    None: ("whole_month",),
+    "category": ("month", "year"),
+    "member": ("month", "year"),
+}
+"""What a range is summed up from for each grouping, besides single days: the longer a grain, the fewer its rows."""
+GROUPINGS: Final = tuple(name for name in GRAINS if name)
 NONE: Final = UUID(int=0)
 """Stands in a key for no category, and for the system as member."""
 _DAY: Final = timedelta(days=1)
@@ -52,7 +60,7 @@ class Sums:
 
 
 def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | None = None) -> dict[Key, Sums]:
-    """What events add to each day and month, negative where they take away.
+    """What events add to each day, month and year, negative where they take away.
 
     `authors`: who recorded the entries that these events change but do not record.
     """
@@ -67,11 +75,16 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
             if posting is None:
                 continue
             dimensions = (posting.category_id or NONE, known[stream] or NONE)
-            day, month = posting.occurred_on, posting.occurred_on.replace(day=1)
-            for grain, starts_on in (("day", day), ("month", month)):
-                key = (recorded.journal_id, grain, starts_on, *dimensions)
+            for key in _counted_in(recorded.journal_id, posting.occurred_on, *dimensions):
                 sums.setdefault(key, Sums()).add(posting, sign)
     return sums
+
+
+def _counted_in(journal_id: UUID, day: date, category_id: UUID, member_id: UUID) -> Iterator[Key]:
+    month = day.replace(day=1)
+    for grain, starts_on in (("day", day), ("month", month), ("year", month.replace(month=1))):
+        yield journal_id, grain, starts_on, category_id, member_id
+    yield journal_id, "whole_month", month, NONE, NONE
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
@@ -89,25 +102,39 @@ async def load_authors(transaction: Transaction, events: Iterable[RecordedEvent]
     return {(row["journal_id"], row["stream_id"]): row["author_id"] for row in rows}
 
 
-TOTALS: Final = ReadModel("totals", "book", 2, ("totals",), project, sealed=False)
+TOTALS: Final = ReadModel("totals", "book", 3, ("totals",), project, sealed=False)
 
 
 class Piece(NamedTuple):
-    """A run of single days, or of whole months; both ends included."""
+    """A run of single days, of whole months or of whole years; both ends included."""
 
     grain: str
     first: date
     last: date
 
 
-def cut(day_min: date, day_max: date) -> list[Piece]:
-    """Cut a range of days, both ends included, into whole months and the single days before and after them."""
-    first_end, last_end = month_end(day_min), month_end(day_max)
-    if day_min.day > 1 or day_max < first_end:
-        piece = Piece("day", day_min, min(day_max, first_end))
-    else:
-        piece = Piece("month", day_min, day_max if day_max == last_end else day_max.replace(day=1) - _DAY)
-    return [piece, *(cut(piece.last + _DAY, day_max) if piece.last < day_max else [])]
+def cut(day_min: date, day_max: date, grains: Sequence[str] = GRAINS[None]) -> list[Piece]:
+    """Cut a range of days, both ends included, into whole spans of these grains, the longest last, and single days."""
+    piece = _first_piece(day_min, day_max, grains)
+    return [piece, *(cut(piece.last + _DAY, day_max, grains) if piece.last < day_max else [])]
+
+
+def _first_piece(day_min: date, day_max: date, grains: Sequence[str]) -> Piece:
+    if not grains:
+        return Piece("day", day_min, day_max)
+    *shorter, grain = grains
+    first, last = _span(grain, day_min)
+    if day_min > first or day_max < last:
+        return _first_piece(day_min, min(day_max, last), shorter)
+    begun, end = _span(grain, day_max)
+    return Piece(grain, day_min, day_max if day_max == end else begun - _DAY)
+
+
+def _span(grain: str, day: date) -> tuple[date, date]:
+    """The first and the last day of the year or the month of a day."""
+    if grain == "year":
+        return day.replace(month=1, day=1), day.replace(month=12, day=31)
+    return day.replace(day=1), month_end(day)
 
 
 def month_end(day: date) -> date:
@@ -123,7 +150,7 @@ async def get_totals(
     """
     if (day_min, day_max, group_by) == (date.min, date.max, None):
         return await _get_all_time(engine, user_id, book_id)
-    pieces = [Piece("day", day_min, day_max)] if group_by == "day" else cut(day_min, day_max)
+    pieces = cut(day_min, day_max, GRAINS[group_by])
     later = cut(day_max + _DAY, date.max) if day_max < date.max else []
     columns = [*zip(*pieces, strict=True), *(zip(*later, strict=True) if later else ((),) * len(Piece._fields))]
     rows = await engine.fetch_fresh(_GET, user_id, book_id, *columns, group_by)

@@ -1,4 +1,4 @@
--- A book's sums over a range of days, cut into pieces of whole months and of single days; at least one row where it exists.
+-- A book's sums over a range of days, cut into pieces of whole years, months and single days; at least one row where it exists.
 -- dated_until_minor: income less expense, and transfers, of everything dated up to the end of the range; what is dated
 -- later is taken off the book's own sums, since ranges mostly end near the present.
 -- OFFSET 0: each piece is looked up by itself, so that what is read does not grow with the days of the book.

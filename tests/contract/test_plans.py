@@ -14,7 +14,7 @@ from projections import entries
 from projections.entries import ORDERS, Filters
 from projections.paging import Page
 from projections.search import searchable_entry, terms_of_entry
-from projections.totals import cut
+from projections.totals import GRAINS, NONE, cut
 from tests.given import an_id
 from tests.told import OWNER
 
@@ -26,7 +26,8 @@ BOOKS = BOOK, NEIGHBOUR, REVERTED, EVEN = [uuid7() for _ in range(4)]
 LIMIT = 51
 WALK_MAX = 1_000
 RARE = 500  # one entry in so many has a memo, a tag and a category of its own
-DAYS_MAX = 3 * 31 * 10  # of the months that a range begins and ends in
+ROWS_MAX = 3 * (31 + 12) * 10  # of the months and years that a range begins and ends in
+COUNT_ROWS = "SELECT count(*) FROM totals WHERE journal_id = $1 AND grain = $2"
 TOUCHED_MAX = 5 * LIMIT
 CATEGORIES = [uuid7() for _ in range(10)]
 TEXTS, RARE_TEXTS = ("점심 김치찌개", ["카드"]), ("희귀한 골동품", ["제주여행"])
@@ -62,6 +63,13 @@ FROM readmodels.totals GROUP BY 1, 3, 4;
 INSERT INTO readmodels.statements
 SELECT journal_id, starts_on, 0, sum(expense_minor), 0, sum(entry_count)
 FROM readmodels.totals WHERE grain = 'month' GROUP BY 1, 2;
+INSERT INTO readmodels.totals
+SELECT journal_id, 'year', date_trunc('year', starts_on), category_id, '{OWNER}', 0, sum(expense_minor), 0,
+       sum(entry_count)
+FROM readmodels.totals WHERE grain = 'day' GROUP BY 1, 3, 4;
+INSERT INTO readmodels.totals
+SELECT journal_id, 'whole_month', starts_on, '{NONE}', '{NONE}', 0, sum(expense_minor), 0, sum(entry_count)
+FROM readmodels.totals WHERE grain = 'month' GROUP BY 1, 3;
 """
 
 # A thousand versions before the one that is there, each made by one event.
@@ -161,9 +169,9 @@ def name_of(sort):
     return next(file.stem for file in (files(projections) / "sql").iterdir() if file.read_text("utf-8") == sql)
 
 
-def in_sql(bounds):
+def in_sql(bounds, group_by=None):
     """The pieces of a range as three array literals."""
-    pieces = cut(*bounds) if bounds else []
+    pieces = cut(*bounds, GRAINS[group_by]) if bounds else []
     columns = zip(*pieces, strict=True) if pieces else ((),) * 3
     return ", ".join(f"'{{{','.join(map(str, column))}}}'" for column in columns)
 
@@ -242,15 +250,34 @@ async def test_page_of_a_frequent_category_by_amount_is_read_in_that_order(servi
 
 
 @pytest.mark.usefixtures("filled")
-async def test_totals_read_whole_months_and_few_days(service):
-    months = await service.fetchval("SELECT count(*) FROM totals WHERE journal_id = $1 AND grain = 'month'", BOOK)
-    pieces, later = in_sql((date(2016, 2, 11), date(2024, 2, 20))), in_sql((date(2024, 2, 21), date.max))
-    for planner, group_by in product(PLANNERS, ("'month'", "'category'", "NULL")):
-        plan = await plan_of(service, planner, "get_totals", f"'{OWNER}', '{BOOK}', {pieces}, {later}, {group_by}")
+async def test_page_of_a_frequent_category_found_by_its_name_is_read_in_the_order_of_amounts(service):
+    named = Filters(part=str(CATEGORIES[0])[-12:])
+    for planner, sort, after in product(PLANNERS, ("amount", "-amount"), ((None, None), (3000, an_id(5)))):
+        plan = await plan_of(service, planner, "find_entries", sought(BOOK, named, sort, after))
+        assert LIMIT == plan[0]["Actual Rows"], (planner, sort, after)
+        assert touched(plan, "entries") <= TOUCHED_MAX, (planner, sort, after)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_few_days_with_many_entries_are_counted_only_so_far_and_not_read(service):
+    crowded = Filters(day_min=date(2021, 5, 5), day_max=date(2021, 5, 6))
+    for planner, sort in product(PLANNERS, ("amount", "-recorded_at")):
+        plan = await plan_of(service, planner, "find_entries", sought(EVEN, crowded, sort))
+        assert (1, 1_001) == (plan[0]["Actual Rows"], touched(plan, "entries")), (planner, sort)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_totals_read_whole_years_or_months_and_few_days(service):
+    later = in_sql((date(2024, 2, 21), date.max))
+    for planner, group_by in product(PLANNERS, ("month", "category", "member", None)):
+        rows = await service.fetchval(COUNT_ROWS, BOOK, GRAINS[group_by][-1])
+        pieces = in_sql((date(2016, 2, 11), date(2024, 2, 20)), group_by)
+        arguments = f"'{OWNER}', '{BOOK}', {pieces}, {later}, {literal(group_by)}"
+        plan = await plan_of(service, planner, "get_totals", arguments)
         assert scans(plan, "totals") <= {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
-        assert months / 2 < touched(plan, "totals") < months + DAYS_MAX
-        all_time = f"'{OWNER}', '{BOOK}', {in_sql((date.min, date.max))}, {in_sql(None)}, {group_by}"
-        assert months == touched(await plan_of(service, planner, "get_totals", all_time), "totals")
+        assert rows / 2 < touched(plan, "totals") < rows + ROWS_MAX
+        all_time = f"'{OWNER}', '{BOOK}', {in_sql((date.min, date.max), group_by)}, {in_sql(None)}, {literal(group_by)}"
+        assert rows == touched(await plan_of(service, planner, "get_totals", all_time), "totals")
 
 
 @pytest.mark.usefixtures("filled")

@@ -298,6 +298,7 @@ def test_rows_made_anew_from_the_events_are_the_live_rows(server):
 Sums = dict[tuple[UUID, str, str, str, str], list[int]]
 """Income, expense, what was transferred, and how many of the first two; by journal, grain, day, category and member."""
 
+NIL = str(UUID(int=0))
 PLACES = {"income": (0, 1, 1), "expense": (1, 1, 1), "transfer_in": (2, 1, 0), "transfer_out": (2, -1, 0)}
 """Where a kind of posting counts, with which sign, and whether as an entry."""
 
@@ -312,10 +313,16 @@ def sums_by_hand(events: list[asyncpg.Record]) -> Sums:
             posting = state.get(name)
             if posting is None:
                 continue
-            category, day = posting["category_id"] or str(UUID(int=0)), posting["occurred_on"]
+            category, day = posting["category_id"] or NIL, posting["occurred_on"]
             place, direction, counted = PLACES[posting["kind"]]
-            for grain, starts_on in (("day", day), ("month", f"{day[:7]}-01")):
-                of_key = sums[event["journal_id"], grain, starts_on, category, authors[event["stream_id"]]]
+            month, dimensions, all_of_them = f"{day[:7]}-01", (category, authors[event["stream_id"]]), (NIL, NIL)
+            for grain, starts_on, of_these in (
+                ("day", day, dimensions),
+                ("month", month, dimensions),
+                ("year", f"{day[:4]}-01-01", dimensions),
+                ("whole_month", month, all_of_them),
+            ):
+                of_key = sums[event["journal_id"], grain, starts_on, *of_these]
                 of_key[place] += sign * direction * posting["amount_minor"]
                 of_key[3] += sign * counted
     return {key: numbers for key, numbers in sums.items() if any(numbers)}

@@ -225,7 +225,7 @@ def test_transfer_counts_as_neither_income_nor_expense(kind, transferred_minor):
         row.entry_count,
     )
     sums = {key[1:3]: value for key, value in totals.fold(journal.events).items()}
-    assert [Sums(0, 0, transferred_minor, 0)] * 2 == list(sums.values())
+    assert [Sums(0, 0, transferred_minor, 0)] * 4 == list(sums.values())
     entry.delete()
     journal.record(entry)
     assert (0, 0) == (books_of(journal).books[BOOK].transferred_minor, books_of(journal).books[BOOK].entry_count)

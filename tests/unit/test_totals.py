@@ -1,4 +1,4 @@
-"""Totals: what events add to days and months, and how a range is cut into whole months and single days."""
+"""Totals: what events add to days, months and years, and how a range is cut into whole ones and single days."""
 
 from datetime import date, timedelta
 
@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger.entry import TRANSFER_IN, TRANSFER_OUT
-from projections.totals import NONE, Piece, Sums, cut, fold
+from projections.totals import GRAINS, NONE, Piece, Sums, cut, fold
 from tests.given import an_id
 from tests.told import BOOK, DAY, EDITOR, ENTRY, FOOD, OWNER, SALARY, Journal, a_book, a_posting, an_entry
 
@@ -20,8 +20,9 @@ def days(first, last):
 
 
 def counted(pieces, day):
-    """How often the pieces of a range count a day, by itself or in its month."""
-    starts_on = {"day": day, "month": day.replace(day=1)}
+    """How often the pieces of a range count a day, by itself, in its month or in its year."""
+    month = day.replace(day=1)
+    starts_on = {"day": day, "month": month, "whole_month": month, "year": month.replace(month=1)}
     return sum(piece.first <= starts_on[piece.grain] <= piece.last for piece in pieces)
 
 
@@ -41,8 +42,9 @@ def ranges(draw):
 @example((date(2024, 2, 1), date(2024, 2, 28)))
 @example((date(2026, 1, 31), date(2026, 3, 1)))
 def test_pieces_of_a_range_count_each_of_its_days_once(bounds):
-    pieces = cut(*bounds)
-    assert {1} == {counted(pieces, day) for day in days(*bounds)}
+    for grains in GRAINS.values():
+        pieces = cut(*bounds, grains)
+        assert {1} == {counted(pieces, day) for day in days(*bounds)}
 
 
 @given(ranges())
@@ -50,7 +52,8 @@ def test_pieces_of_a_range_count_no_day_beyond_it(bounds):
     first, last = bounds
     before = [first - timedelta(days=1)] if first > date.min else []
     after = [last + timedelta(days=1)] if last < date.max else []
-    assert [0] * len(before + after) == [counted(cut(first, last), day) for day in before + after]
+    for grains in GRAINS.values():
+        assert [0] * len(before + after) == [counted(cut(first, last, grains), day) for day in before + after]
 
 
 @given(ranges())
@@ -64,7 +67,7 @@ def test_pieces_of_a_range_and_of_all_after_it_count_each_day_once(bounds):
 @pytest.mark.parametrize("day", [date.min, date(1, 1, 31), DAY, date(9999, 12, 1), date(9999, 12, 30), date.max])
 def test_pieces_of_all_time_are_one_and_count_each_day_once(day):
     pieces = cut(date.min, date.max)
-    assert [Piece("month", date.min, date.max)] == pieces
+    assert [Piece("whole_month", date.min, date.max)] == pieces
     assert 1 == counted(pieces, day)
 
 
@@ -72,7 +75,7 @@ def test_pieces_of_all_time_are_one_and_count_each_day_once(day):
     ("bounds", "pieces"),
     [
         ((DAY, DAY), [("day", DAY, DAY)]),
-        ((NOVEMBER, date(2026, 11, 30)), [("month", NOVEMBER, date(2026, 11, 30))]),
+        ((NOVEMBER, date(2026, 11, 30)), [("whole_month", NOVEMBER, date(2026, 11, 30))]),
         ((NOVEMBER, DAY), [("day", NOVEMBER, DAY)]),
         ((DAY, date(2026, 11, 30)), [("day", DAY, date(2026, 11, 30))]),
         (
@@ -83,7 +86,7 @@ def test_pieces_of_all_time_are_one_and_count_each_day_once(day):
             (date(2016, 1, 20), DAY),
             [
                 ("day", date(2016, 1, 20), date(2016, 1, 31)),
-                ("month", date(2016, 2, 1), date(2026, 10, 31)),
+                ("whole_month", date(2016, 2, 1), date(2026, 10, 31)),
                 ("day", NOVEMBER, DAY),
             ],
         ),
@@ -93,12 +96,26 @@ def test_pieces_of_a_range_are_its_months_and_the_days_around_them(bounds, piece
     assert pieces == cut(*bounds)
 
 
-def test_fold_of_a_recorded_entry_adds_to_its_day_and_month():
+def test_pieces_by_category_are_years_the_months_around_them_and_days_around_those():
+    expected = [
+        ("day", date(2016, 1, 20), date(2016, 1, 31)),
+        ("month", date(2016, 2, 1), date(2016, 12, 31)),
+        ("year", date(2017, 1, 1), date(2025, 12, 31)),
+        ("month", date(2026, 1, 1), date(2026, 10, 31)),
+        ("day", NOVEMBER, DAY),
+    ]
+    assert expected == cut(date(2016, 1, 20), DAY, GRAINS["category"])
+    assert [("year", date.min, date.max)] == cut(date.min, date.max, GRAINS["category"])
+
+
+def test_fold_of_a_recorded_entry_adds_to_its_day_its_month_and_its_year():
     journal = Journal()
     sums = fold(journal.record(an_entry(posting=a_posting(5))))
     expected = {
         (BOOK, "day", DAY, FOOD.category_id, OWNER): Sums(0, 5, 0, 1),
         (BOOK, "month", NOVEMBER, FOOD.category_id, OWNER): Sums(0, 5, 0, 1),
+        (BOOK, "year", date(2026, 1, 1), FOOD.category_id, OWNER): Sums(0, 5, 0, 1),
+        (BOOK, "whole_month", NOVEMBER, NONE, NONE): Sums(0, 5, 0, 1),
     }
     assert expected == sums
 
@@ -151,6 +168,6 @@ def test_fold_of_events_that_move_no_money_adds_nothing():
 def test_fold_of_a_transfer_moves_money_that_is_neither_income_nor_expense():
     journal = Journal()
     journal.record(an_entry(an_id(1), a_posting(5, kind=TRANSFER_OUT)))
-    assert [Sums(0, 0, -5, 0)] * 2 == list(fold(journal.events).values())
+    assert [Sums(0, 0, -5, 0)] * 4 == list(fold(journal.events).values())
     journal.record(an_entry(an_id(2), a_posting(5, kind=TRANSFER_IN)))
-    assert [Sums()] * 2 == list(fold(journal.events).values())
+    assert [Sums()] * 4 == list(fold(journal.events).values())
