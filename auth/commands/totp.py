@@ -19,7 +19,7 @@ async def load_totp(auth: Auth, user_id: UUID) -> Totp | None:
 async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str) -> tuple[str, str]:
     """Begin to set an app up. Returns: its secret, and the URI by which the app reads it.
 
-    Raises: TotpEnabled, InvalidCredentials, TooManyAttempts, TooManySignIns.
+    Raises: TotpEnabled, WrongPassword, TooManyAttempts, TooManySignIns.
     """
     secret = base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
 
@@ -39,7 +39,7 @@ async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, pa
 async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, otp: str) -> list[str]:
     """Enable the app by its first code. Returns: the recovery codes, which cannot be shown again.
 
-    Raises: TotpNotEnrolled, TotpEnabled, InvalidCredentials, TooManyAttempts, TooManySignIns.
+    Raises: TotpNotEnrolled, TotpEnabled, WrongPassword, TooManyAttempts, TooManySignIns.
     """
     codes = _recovery_codes()
 
@@ -59,7 +59,7 @@ async def renew_recovery_codes(
 ) -> list[str]:
     """Replace the recovery codes. Returns: the new ones, which cannot be shown again.
 
-    Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManyAttempts, TooManySignIns.
+    Raises: TotpNotEnabled, OtpRequired, WrongPassword, TooManyAttempts, TooManySignIns.
     """
     codes = _recovery_codes()
 
@@ -73,7 +73,7 @@ async def renew_recovery_codes(
 
 
 async def disable_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None) -> None:
-    """Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManyAttempts, TooManySignIns."""
+    """Raises: TotpNotEnabled, OtpRequired, WrongPassword, TooManyAttempts, TooManySignIns."""
 
     async def attempt() -> None:
         _, proof = await reauthenticate(auth, metadata, user_id, password, otp)

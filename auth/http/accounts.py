@@ -11,7 +11,18 @@ from auth.commands import accounts as commands
 from auth.commands import passwords
 from auth.commands.deciding import find_user
 from auth.errors import UserChanged
-from auth.http.requests import AUTH, CATCH_UP, LANGUAGE, RESOURCES, TODAY, address_of, answer, body_of, metadata_of
+from auth.http.requests import (
+    AUTH,
+    CATCH_UP,
+    LANGUAGE,
+    RESOURCES,
+    TODAY,
+    address_of,
+    answer,
+    body_of,
+    mark_replayed,
+    metadata_of,
+)
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.user import User, age_on
 from eventstore.operations import KEY_HEADER
@@ -39,9 +50,7 @@ async def sign_up(request: web.Request) -> web.Response:
     ip = address_of(request)
     user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, language, **body, ip=ip)
     response = answer(_user_view(user, today), status=201)
-    if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+    return mark_replayed(response) if replayed else response
 
 
 async def show_me(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from auth.commands import passkeys as passkey_commands
 from auth.commands import totp as totp_commands
 from auth.commands.deciding import Auth
 from auth.errors import PasskeyNotFound
-from auth.http.requests import AUTH, address_of, answer, body_of, metadata_of
+from auth.http.requests import AUTH, OPERATION, address_of, answer, body_of, mark_replayed, metadata_of
 from auth.middleware import PRINCIPAL
 from auth.passkeys import Passkey
 from auth.totp import Totp
@@ -76,8 +76,10 @@ async def begin_passkey(request: web.Request) -> web.Response:
 
 async def register_passkey(request: web.Request) -> web.Response:
     body = await body_of(request, _REGISTER)
-    passkey = await passkey_commands.register_passkey(*_asked_by(request)[:3], **body)
-    return answer(_passkey_view(passkey), status=201)
+    auth, metadata, user_id = request.app[AUTH], await request.app[OPERATION](request), request[PRINCIPAL].user_id
+    passkey, replayed = await passkey_commands.register_passkey(auth, metadata, user_id, **body)
+    response = answer(_passkey_view(passkey), status=201)
+    return mark_replayed(response) if replayed else response
 
 
 async def remove_passkey(request: web.Request) -> web.Response:
