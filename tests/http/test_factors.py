@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from email import message_from_bytes, policy
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +18,7 @@ from service import open_app
 from tests.authenticator import Authenticator, encode
 from tests.fault.until import until
 from tests.http.conftest import NOWHERE, PASSWORD, Household
+from tests.mailbox import text_of, token_in
 
 TOTP_PATH = "/users/me/totp"
 PASSKEYS = "/users/me/passkeys"
@@ -59,6 +61,12 @@ async def app(home):
 
 async def sign_in(household, **fields):
     return await household.post(SIGN_IN, {"email": "mina@example.com", "password": PASSWORD, **fields})
+
+
+def mails_in(settings):
+    """The mail that was kept, as there is no server to send it to."""
+    files = (settings.data_dir / "mail").glob("*.eml")
+    return [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
 
 
 async def totp_of(household):
@@ -456,6 +464,17 @@ async def test_no_secret_of_a_factor_is_readable_in_the_events(home, phone, app,
 
     assert b"recovery_hashes" in states
     assert [secret for secret in secrets if secret.encode() in states] == []
+
+
+async def test_password_set_anew_by_a_link_lets_nobody_in_without_the_code(guest, app, settings):
+    """The link is the proof of one factor: it goes round no other (ASVS 6.4.3)."""
+    await guest.post("/users/forgot-password", {"email": "mina@example.com"})
+    mail = await until(lambda: next((mail for mail in mails_in(settings) if "/reset-password#" in text_of(mail)), None))
+    answer = await guest.post("/users/reset-password", {"token": token_in(mail), "new_password": "another-Pferd-78"})
+
+    assert answer.status == 204
+    assert (await sign_in(guest, password="another-Pferd-78")).outcome == (401, "otp-required")
+    assert (await sign_in(guest, password="another-Pferd-78", otp=await app.code())).status == 200
 
 
 # ── guessing ─────────────────────────────────────────────────────────────────────────────────────────────
