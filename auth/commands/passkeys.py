@@ -3,10 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from auth.commands.deciding import Auth, retrying
+from auth.commands.deciding import Auth, find_user, retrying
 from auth.commands.limiting import retrying_limited
+from auth.commands.messages import notices
 from auth.commands.proving import Proof, reauthenticate, record
 from auth.errors import IdempotencyKeyReused, PasskeyNotFound, TooManyPasskeys
+from auth.message import FACTORS_CHANGED
 from auth.passkeys import PASSKEYS_MAX, Passkey, Passkeys, passkeys_id
 from eventstore.codec import Metadata
 from eventstore.store import replay
@@ -38,7 +40,7 @@ async def begin_passkey(
 
 
 async def register_passkey(
-    auth: Auth, metadata: Metadata, user_id: UUID, name: str, credential: dict[str, Any]
+    auth: Auth, metadata: Metadata, user_id: UUID, language: str, name: str, credential: dict[str, Any]
 ) -> tuple[Passkey, bool]:
     """Returns: the passkey, and whether this is a retry's answer.
 
@@ -59,7 +61,8 @@ async def register_passkey(
             attested.sign_count,
             synced=attested.synced,
         )
-        await record(auth, metadata, user_id, Proof([]), passkeys)
+        told = notices(auth, await find_user(auth, user_id), FACTORS_CHANGED, language)
+        await record(auth, metadata, user_id, Proof([]), passkeys, *told)
         passkey = passkeys.find(attested.passkey_id)
         passkey.created_at = passkeys.modified_on
         return passkey, False
@@ -82,7 +85,14 @@ async def _registered_before(auth: Auth, metadata: Metadata, user_id: UUID) -> P
 
 
 async def remove_passkey(
-    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, passkey_id: UUID, password: str, otp: str | None
+    auth: Auth,
+    metadata: Metadata,
+    user_id: UUID,
+    ip: str,
+    language: str,
+    passkey_id: UUID,
+    password: str,
+    otp: str | None,
 ) -> None:
     """Raises: PasskeyNotFound, WrongPassword, OtpRequired, TooManyAttempts, TooManySignIns."""
 
@@ -91,7 +101,7 @@ async def remove_passkey(
         if passkeys is None:
             raise PasskeyNotFound
         passkeys.remove(passkey_id)
-        _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
-        await record(auth, metadata, user_id, proof, passkeys)
+        user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
+        await record(auth, metadata, user_id, proof, passkeys, *notices(auth, user, FACTORS_CHANGED, language))
 
     await retrying_limited(auth, user_id, ip, attempt)

@@ -12,10 +12,12 @@ import asyncpg
 import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from pyotp import TOTP
 
 from auth.commands.messages import LINKS_PER_HOUR_MAX
 from auth.throttle import FORGOT_PASSWORD
 from service import open_app
+from tests.authenticator import Authenticator
 from tests.fault.until import until
 from tests.http.conftest import PASSWORD, Household
 from tests.mailbox import mail_server, phone_server, text_of, token_in
@@ -379,6 +381,22 @@ async def test_forgotten_passwords_of_many_accounts_are_limited_for_the_address(
 
     assert asked == [202] * limit + [429]
     assert (await forgot(guest, "user0@example.com", "192.0.2.2")).status == 202
+
+
+async def test_every_change_of_a_factor_is_told(home, mailbox):
+    await mailbox.wait_for(EMAIL)
+    proof = {"password": PASSWORD}
+    secret = (await home.made("/users/me/totp", proof))["secret"]
+    assert len(mailbox.mails) == 1  # nothing has changed yet
+    codes = (await home.post("/users/me/totp/confirm", {"otp": TOTP(secret).now()})).json["recovery_codes"]
+    codes += (await home.post("/users/me/totp/recovery-codes", {**proof, "otp": codes[0]})).json["recovery_codes"]
+    assert (await home.delete("/users/me/totp", json={**proof, "otp": codes[-1]})).status == 204
+    options = (await home.post("/users/me/passkeys/options", proof)).json
+    made = await home.made("/users/me/passkeys", {"name": "폰", "credential": Authenticator().create(options)})
+    assert (await home.delete(f"/users/me/passkeys/{made['id']}", json=proof)).status == 204
+
+    await mailbox.wait_for(EMAIL, 6)
+    assert [mail["Subject"] for mail in mailbox.mails[1:]] == ["로그인 방법이 바뀌었습니다"] * 5
 
 
 # ── the phone ────────────────────────────────────────────────────────────────────────────────────────────
