@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,12 +33,15 @@ from marshmallow import ValidationError, validate
 from uuid_utils.compat import uuid7
 
 import auth.cli
+import auth.cli_users
 import auth.errors
 import auth.http
 import auth.http.requests as auth_requests
+import eventstore.cli
 import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
+import projections.cli
 import projections.http
 from auth.addresses import Network
 from auth.ceremonies import Ceremonies
@@ -46,6 +49,7 @@ from auth.commands.api_tokens import ApiTokens
 from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth, find_user
 from auth.commands.delivery import Channel, Delivery
+from auth.commands.erasure import WholeAccounts
 from auth.commands.keys import KeyFollower, open_keys, token_keys
 from auth.commands.refusals import Refusals
 from auth.edge import edge
@@ -60,34 +64,53 @@ from auth.tokens import AccessTokens
 from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
 from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres, reached_postgres
-from eventstore.errors import JournalNotWritable, StoreError, StoreUnavailable
+from eventstore.errors import JournalNotWritable, SchemaOutdated, StoreError, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
-from eventstore.migrate import migrate, require_migrated
-from eventstore.store import EventStore
+from eventstore.migrate import destroy_keys_brought_back, migrate, require_migrated
+from eventstore.store import Change, EventStore
 from ledger.answers import answer, answer_plain, require_match
 from ledger.commands.deciding import Ledger
+from ledger.commands.members import part_with
 from ledger.http.requests import Reads
 from ledger.problems import problem_of, problem_page
-from projections.api_tokens import API_TOKENS, count_api_tokens
-from projections.books import BOOKS, get_book, list_closings, list_members
+from projections.api_tokens import API_TOKENS, count_api_tokens, list_api_token_ids
+from projections.books import BOOKS, get_book, list_closings, list_members, list_memberships
+from projections.cli_replay import replay_command
 from projections.denylist import DENYLIST, Denylist
-from projections.engine import Engine
+from projections.engine import Engine, ReadModel
 from projections.entries import ENTRIES
 from projections.exports import Exports
 from projections.moments import Moment
 from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
 from projections.projector import Projector
-from projections.schema import create_read_models
+from projections.rebuild import Note, Progress, Rebuilding, rebuild
+from projections.schema import create_read_models, find_outdated
 from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
 from projections.signing_keys import key_sweep
+from projections.spending import SPENDING
+from projections.statements import STATEMENTS
 from projections.totals import TOTALS
-from projections.users import USERS
+from projections.users import USERS, list_accounts
 
 FIRST_KEY: Final = "access token signing"
 """What the first key that signs access tokens is derived for."""
-READ_MODELS: Final = (BOOKS, ENTRIES, TOTALS, SHARES, USERS, SESSIONS, API_TOKENS, DENYLIST, OUTBOX)
+READ_MODELS: Final = (
+    BOOKS,
+    ENTRIES,
+    TOTALS,
+    STATEMENTS,
+    SPENDING,
+    SHARES,
+    USERS,
+    SESSIONS,
+    API_TOKENS,
+    DENYLIST,
+    OUTBOX,
+)
+SPARE_KEY: Final = "access token signing without a journal"
+"""What signs where their journal came without its data key."""
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 WORKERS_MAX: Final = 64
@@ -177,6 +200,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.InvalidPasskey: 401,
     auth.errors.PasskeyNotFound: 404,
     auth.errors.EmailTaken: 409,
+    ledger.errors.BooksShared: 409,
     auth.errors.TotpEnabled: 409,
     auth.errors.TotpNotEnrolled: 409,
     auth.errors.TotpNotEnabled: 409,
@@ -304,8 +328,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
     master_key = await asyncio.to_thread(_master_key, settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, settings.pool_size_max))
-        async with database.transaction() as transaction:
-            await require_migrated(transaction)
+        await _require_up_to_date(database)
         keyring = Keyring(master_key)
         store = EventStore(database, keyring)
         stack.push_async_callback(store.close)
@@ -315,8 +338,9 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         stack.push_async_callback(refusals.close)
         await stack.enter_async_context(running(lambda _dsn: throttle.run(), dsn))
         keys = await open_keys(store, master_key.derive(FIRST_KEY), str(uuid7()))
-        tokens = AccessTokens(token_keys(keys), settings.public_url, settings.public_url, uuid7, now)
-        follower = KeyFollower(store, tokens, keys.version)
+        spare_seed = master_key.derive(SPARE_KEY)
+        tokens = AccessTokens(token_keys(keys, spare_seed), settings.public_url, settings.public_url, uuid7, now)
+        follower = KeyFollower(store, tokens, keys.version, spare_seed)
         bearer = BearerTokens(tokens, ApiTokens(store, now), follower)
         denylist, projector, later = Denylist(engine, key_sweep(follower.note_version)), Projector(engine), Later()
         await stack.enter_async_context(running(denylist.run, dsn))
@@ -349,6 +373,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             partial(list_session_ids, engine),
             can_text=bool(settings.sms_webhook_url),
         )
+        app[auth_requests.ACCOUNTS] = whole_accounts(store, engine, identity.pepper)
         app[auth_requests.TRUSTED_PROXIES] = settings.trusted_proxies
         app[auth_requests.CATCH_UP], app[auth_requests.TODAY] = denylist.catch_up, ledger_requests.today
         app[auth_requests.LANGUAGE], app[auth_requests.LATER] = ledger_requests.preferred_language, later
@@ -376,6 +401,31 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         app.on_response_prepare.append(projections.http.seclude)
         add_routes(app)
         yield app
+
+
+async def _require_up_to_date(database: Database) -> None:
+    """Raises: SchemaOutdated."""
+    async with database.transaction() as transaction:
+        await require_migrated(transaction)
+        outdated = await find_outdated(transaction, READ_MODELS)
+    if outdated:
+        raise SchemaOutdated([model.name for model in outdated])
+
+
+def whole_accounts(store: EventStore, engine: Engine, pepper: bytes) -> WholeAccounts:
+    """What erases accounts, with all that belongs to them."""
+
+    async def part_with_books(user_id: UUID) -> Sequence[Change]:
+        return await part_with(store, user_id, await list_memberships(engine, user_id))
+
+    return WholeAccounts(
+        store,
+        pepper,
+        partial(list_session_ids, engine),
+        lambda user_id: list_api_token_ids(engine, user_id, now()),
+        part_with_books,
+        engine.catch_up,
+    )
 
 
 @asynccontextmanager
@@ -436,15 +486,45 @@ def _master_key(settings: Settings) -> MasterKey:
         raise click.UsageError(f"GAGYEBU_MASTER_KEY: {error}") from None
 
 
-async def migrate_database(dsn: str) -> list[str]:
-    """Bring schema and read models up to date, safe when many do so at once. Returns: what was done."""
+async def migrate_database(dsn: str, settings: Settings | None = None) -> list[str]:
+    """Bring schema and read models up to date, safe when many do so at once.
+
+    Read models of another code version are rebuilt beside what is read, for which the settings are needed.
+    Returns: what was done. Raises: StoreError.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
             done = await migrate(connection)
-            return done + await create_read_models(connection, READ_MODELS)
+            done += await create_read_models(connection, READ_MODELS)
+            destroyed = await destroy_keys_brought_back(connection)
+            done += [f"{destroyed} keys of erased journals destroyed again"] if destroyed else []
+        outdated = await find_outdated(connection, READ_MODELS)
     finally:
         await connection.close()
+    if outdated:
+        if settings is None:
+            raise SchemaOutdated([model.name for model in outdated])
+        await _rebuild_outdated(settings, dsn, outdated)
+    return done + [model.name for model in outdated]
+
+
+async def _rebuild_outdated(settings: Settings, dsn: str, outdated: Sequence[ReadModel]) -> None:
+    async with open_rebuilding(settings, dsn, os.cpu_count() or 1, _log_progress) as tools:
+        for model in outdated:
+            await rebuild(tools, model, wait=True)
+
+
+@asynccontextmanager
+async def open_rebuilding(settings: Settings, dsn: str, jobs: int, note: Note) -> AsyncIterator[Rebuilding]:
+    """What rebuilds are made with; `dsn`: of the owner of the schema."""
+    async with _administration(settings, dsn) as admin:
+        yield admin.rebuilding(jobs, note)
+
+
+def _log_progress(progress: Progress) -> None:
+    if progress.state != "filling" or progress.done == progress.total:
+        _log.info("rebuilding", read_model=progress.name, state=progress.state)
 
 
 @asynccontextmanager
@@ -454,7 +534,7 @@ async def open_dsn(settings: Settings) -> AsyncIterator[str]:
         yield settings.database_url
         return
     async with embedded_postgres(settings.data_dir) as dsn:
-        await migrate_database(dsn)
+        await migrate_database(dsn, settings)
         yield dsn
 
 
@@ -655,7 +735,7 @@ def migrate_command(settings: Settings) -> None:
     dsn = settings.migrate_database_url or settings.database_url
     if not dsn:
         raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL is migrated by `gagyebu serve`.")
-    for name in _run(migrate_database(dsn)) or ["nothing to do"]:
+    for name in _run(migrate_database(dsn, settings)) or ["nothing to do"]:
         click.echo(name)
 
 
@@ -678,21 +758,113 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
-async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
+async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
+    """The database for one command, beside services that run or not."""
+    if settings.database_url:
+        yield settings.database_url
+        return
+    async with reached_postgres(settings.data_dir) as dsn:
+        await migrate_database(dsn, settings)
+        yield dsn
+
+
+@asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[tuple[EventStore, Engine, MasterKey]]:
     """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.database_url or await stack.enter_async_context(reached_postgres(settings.data_dir))
-        if not settings.database_url:
-            await migrate_database(dsn)
+        dsn = await stack.enter_async_context(reached_dsn(settings))
         master_key = _master_key(settings)
         database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
-        store = EventStore(database, Keyring(master_key))
+        keyring = Keyring(master_key)
+        store = EventStore(database, keyring)
         stack.push_async_callback(store.close)
+        yield store, Engine(database, keyring, READ_MODELS), master_key
+
+
+@asynccontextmanager
+async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Administration]:
+    """What commands on keys and services work with. Raises: StoreError, click.UsageError."""
+    async with open_store(settings) as (store, _, master_key):
         yield auth.cli.Administration(store, master_key.derive(FIRST_KEY), str(uuid7()), now)
+
+
+@asynccontextmanager
+async def open_projections(settings: Settings) -> AsyncIterator[projections.cli.Administration]:
+    """The read models for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
+    async with AsyncExitStack() as stack:
+        dsn = settings.migrate_database_url or await stack.enter_async_context(reached_dsn(settings))
+        yield await stack.enter_async_context(_administration(settings, dsn))
+
+
+@asynccontextmanager
+async def _administration(settings: Settings, dsn: str) -> AsyncIterator[projections.cli.Administration]:
+    """`dsn`: of the owner of the schema."""
+    master_key = _master_key(settings)
+    keyring = Keyring(master_key)
+
+    async def spawn(name: str) -> asyncio.subprocess.Process:
+        environment = {
+            **os.environ,
+            "GAGYEBU_DATABASE_URL": dsn,
+            "GAGYEBU_MIGRATE_DATABASE_URL": "",
+            "GAGYEBU_MASTER_KEY": master_key.text,
+        }
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", "projections", "work", name),
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,  # ends when we do, however that happens
+            start_new_session=True,  # Ctrl-C is for us
+        )
+
+    async with open_database(dsn, pool_size_max=2) as database:
+        yield projections.cli.Administration(dsn, Engine(database, keyring, READ_MODELS), keyring, READ_MODELS, spawn)
+
+
+@asynccontextmanager
+async def open_reading(settings: Settings) -> AsyncIterator[Database]:
+    """The database for one command that needs no key. Raises: StoreError."""
+    async with reached_dsn(settings) as dsn, open_database(dsn, pool_size_max=1) as database:
+        yield database
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+    """The read models for one command. Raises: StoreError, click.UsageError."""
+    async with open_reading(settings) as database:
+        yield Engine(database, Keyring(_master_key(settings)), READ_MODELS)
+
+
+@asynccontextmanager
+async def open_owner(settings: Settings) -> AsyncIterator[tuple[asyncpg.Connection, Keyring]]:
+    """The database, migrated, for its owner. Raises: StoreError, click.UsageError."""
+    keyring = Keyring(_master_key(settings))
+    async with reached_dsn(settings) as dsn:
+        owner = settings.migrate_database_url or dsn
+        await migrate_database(owner, settings)
+        connection = await asyncpg.connect(owner)
+        try:
+            yield connection, keyring
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def open_user_administration(settings: Settings) -> AsyncIterator[auth.cli_users.UserAdministration]:
+    """What commands on users work with. Raises: StoreError, click.UsageError, ClickException."""
+    async with open_store(settings) as (store, engine, master_key):
+        accounts = whole_accounts(store, engine, master_key.derive("e-mail pepper"))
+        try:
+            yield auth.cli_users.UserAdministration(accounts, str(uuid7()), partial(list_accounts, engine))
+        except ledger.errors.BooksShared as error:
+            raise click.ClickException(str(error)) from None
 
 
 main.add_command(auth.cli.keys_group(open_administration, _run))
 main.add_command(auth.cli.service_group(open_administration, _run))
+main.add_command(projections.cli.projections_group(open_projections, _run, os.cpu_count() or 1))
+main.add_command(eventstore.cli.journal_group(open_reading, open_owner, _run))
+main.add_command(replay_command(open_engine, _run))
+main.add_command(auth.cli_users.user_group(open_user_administration, _run))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

@@ -51,7 +51,7 @@ def keys_group(open_administration: Open, run: Run) -> click.Group:
                 key = await keys.rotate_keys(admin.store, admin.first_seed, admin.request_id, at_once=at_once)
                 return key.kid
 
-        click.echo(run(_told(work())))
+        click.echo(run(told(work())))
 
     @group.command("list")
     @click.option("--json", "as_json", is_flag=True, help="For programs.")
@@ -65,7 +65,7 @@ def keys_group(open_administration: Open, run: Run) -> click.Group:
                 states = keys.states(known, admin.clock())
             return [{"kid": key.kid, "created_at": key.generated_at, "state": state} for key, state in states]
 
-        _print_rows(run(_told(work())), as_json=as_json)
+        print_rows(run(told(work())), as_json=as_json)
 
     return group
 
@@ -85,7 +85,7 @@ def service_group(open_administration: Open, run: Run) -> click.Group:
             async with open_administration(settings) as admin:
                 return await clients.add_client(admin.store, admin.request_id, checked)
 
-        made = run(_told(work()))
+        made = run(told(work()))
         click.echo(f"id      {made.client_id}\nsecret  {made.secret}")
 
     @group.command("list")
@@ -99,7 +99,7 @@ def service_group(open_administration: Open, run: Run) -> click.Group:
                 known = (await clients.load_clients(admin.store)).clients.values()
             return [{"id": str(client.id), "created_at": client.added_at, "name": client.name} for client in known]
 
-        _print_rows(run(_told(work())), as_json=as_json)
+        print_rows(run(told(work())), as_json=as_json)
 
     @group.command("remove")
     @click.argument("name")
@@ -111,12 +111,12 @@ def service_group(open_administration: Open, run: Run) -> click.Group:
             async with open_administration(settings) as admin:
                 await clients.remove_client(admin.store, admin.request_id, name)
 
-        run(_told(work()))
+        run(told(work()))
 
     return group
 
 
-async def _told(work: Coroutine[Any, Any, Any]) -> Any:
+async def told(work: Coroutine[Any, Any, Any]) -> Any:
     """A refusal ends the command with its sentence."""
     try:
         return await work
@@ -133,7 +133,7 @@ def _name(text: str) -> str:
     return name
 
 
-def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def print_rows(rows: Any, *, as_json: bool) -> None:
     """A row per line, or all of them as JSON."""
     if as_json:
         click.echo(orjson.dumps(rows, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
@@ -143,4 +143,6 @@ def _print_rows(rows: list[dict[str, Any]], *, as_json: bool) -> None:
 
 
 def _cell(value: Any) -> str:
-    return f"{value:%Y-%m-%d %H:%M:%SZ}" if isinstance(value, datetime) else str(value)
+    if isinstance(value, list):
+        return " ".join(map(_cell, value))
+    return f"{value:%Y-%m-%d %H:%M:%SZ}" if isinstance(value, datetime) else "-" if value is None else str(value)

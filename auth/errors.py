@@ -15,6 +15,10 @@ class EmailTaken(AuthError):
     """There is already an account with this e-mail address."""
 
 
+class UserNotFound(AuthError):
+    """There is no such user, or the account was erased."""
+
+
 class InvalidCredentials(AuthError):
     """The e-mail address, the password or the code is wrong."""
 

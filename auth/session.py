@@ -23,6 +23,8 @@ SIGNED_OUT: Final = "signed_out"
 ENDED_FROM_ELSEWHERE: Final = "ended_from_elsewhere"
 """By the user, in another session."""
 PASSWORD_WAS_CHANGED: Final = "password_changed"  # noqa: S105 - the name of a reason
+ENDED_BY_ADMIN: Final = "by_admin"
+ACCOUNT_ERASED: Final = "account_erased"
 REVOKED: Final = "revoked"
 """By whoever held one of its tokens (RFC 7009)."""
 REFRESH_TOKEN_REUSED: Final = "refresh_token_reused"  # noqa: S105 - the name of a reason

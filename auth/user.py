@@ -4,11 +4,15 @@ import hmac
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from eventsourcing.domain import event
 
 from eventstore.aggregate import Aggregate, Created
+
+ROLES: Final = ("admin", "auditor")
+"""Beyond the household's own; given by who runs the service."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,19 @@ class User(Aggregate):
         SEALED = frozenset({"email"})
         email: str
 
+    class RoleGranted(Aggregate.Event):
+        TOPIC = "user.role_granted"
+        role: str
+
+    class RoleTaken(Aggregate.Event):
+        TOPIC = "user.role_taken"
+        role: str
+
+    class Erased(Aggregate.Event):
+        """The journal's data key is destroyed with it: nothing that is sealed here can be read again."""
+
+        TOPIC = "user.erased"
+
     @event(SignedUp)
     def __init__(
         self,
@@ -95,6 +112,8 @@ class User(Aggregate):
         self.email_verified = False
         self.pending_email: PendingEmail | None = None
         self.credentials = 0
+        self.roles = set[str]()
+        self.erased = False
 
     def __repr__(self) -> str:
         return f"User({self.id})"  # never what it holds: it would end in logs
@@ -147,6 +166,33 @@ class User(Aggregate):
         self.email_verified = True
         self.pending_email = None
         self.credentials += 1
+
+    def grant_role(self, role: str) -> None:
+        """Nothing happens where the user has it."""
+        if role not in self.roles:
+            self._grant_role(role)
+
+    def take_role(self, role: str) -> None:
+        """Nothing happens where the user does not have it."""
+        if role in self.roles:
+            self._take_role(role)
+
+    def erase(self) -> None:
+        """Nothing happens where it is done."""
+        if not self.erased:
+            self._erase()
+
+    @event(RoleGranted)
+    def _grant_role(self, role: str) -> None:
+        self.roles.add(role)
+
+    @event(RoleTaken)
+    def _take_role(self, role: str) -> None:
+        self.roles.remove(role)
+
+    @event(Erased)
+    def _erase(self) -> None:
+        self.erased = True
 
 
 class EmailClaim(Aggregate):

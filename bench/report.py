@@ -183,6 +183,7 @@ def write_json(results: Results, path: Path) -> None:
         ],
         "appends": [{**case._asdict(), "runs": _plain(found)} for case, found in results.appends.items()],
         "imports": results.imports,
+        "rebuild": results.rebuild,
         "start": results.start,
         "sign_out": results.sign_out,
         "sign_ins": results.sign_ins,

@@ -16,6 +16,7 @@ from bench.imports import Imports
 from bench.lifecycle import SignOut, Start
 from bench.measure import Case, Run, Runs
 from bench.reads import CLIENTS, Kind, ReadRuns
+from bench.rebuild import Rebuild
 from bench.sign_in import SignIns
 
 TARGET_CONNECTIONS = 64
@@ -32,6 +33,7 @@ class Results:
     reads: ReadRuns = field(default_factory=dict)
     appends: AppendRuns = field(default_factory=dict)
     imports: Imports | None = None
+    rebuild: Rebuild | None = None
     start: Start | None = None
     sign_out: SignOut | None = None
     sign_ins: SignIns | None = None
@@ -66,6 +68,7 @@ def verdicts(results: Results) -> list[Verdict]:
         *_judge_kinds_of_reads(results.reads),
         *_judge_appends(results.appends),
         *_judge_imports(results.imports),
+        *_judge_rebuild(results.rebuild),
         *_judge_sign_out(results.sign_out),
         *_judge_sign_ins(results.sign_ins),
         *_judge_start(results.start),
@@ -194,6 +197,15 @@ def _judge_imports(found: Imports | None) -> Sequence[Verdict]:
         at_most(f"{what}: p99 of another book's reader ÷ alone", 2, found.slowed_by_import),
         at_most(f"{what}: the same until all is projected", 2, found.slowed_by_projection),
     )
+
+
+def _judge_rebuild(found: Rebuild | None) -> Sequence[Verdict]:
+    if found is None:
+        return []
+    return [
+        at_least("rebuild of entries and totals, of the same sums by SQL", found.limit_rate, found.rate, " events/s"),
+        at_most("rebuild, largest process", 200, found.peak_mb, " MB"),
+    ]
 
 
 def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:

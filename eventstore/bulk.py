@@ -8,7 +8,7 @@ the one before is recorded, and nothing here keeps the event loop for longer tha
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -29,6 +29,13 @@ SLICE_EVENTS: Final = 25
 Check = tuple[UUID, UUID, int]
 """A journal, a stream of it, and the version that the stream must have."""
 Item = TypeVar("Item")
+
+
+class Head(NamedTuple):
+    """The position of a journal's last event."""
+
+    journal_id: UUID
+    position: int
 
 
 class Encoder:
@@ -74,9 +81,16 @@ async def _append_first(transaction: Transaction, events: Sequence[EncodedEvent]
     """Raises: Conflict."""
     commands, number = [0] * len(events), [0] * len(checks)  # all are of one command
     columns = [commands, *zip(*events, strict=True), number, *zip(*checks, strict=True), *((),) * 4]
+    await append_unmoved(transaction, columns)
+
+
+async def append_unmoved(transaction: Transaction, columns: Iterable[Any], head: Head | None = None) -> None:
+    """Append one command, where a journal that it concerns is still at this head. Raises: Conflict."""
     row = await transaction.fetchrow(APPEND_EVENTS, *columns)
     if row is not None and row["refused"]:
         raise Conflict(row["refused_streams"][0], row["refused_versions"][0])
+    if row is not None and head is not None and head not in zip(row["journals"], row["heads"], strict=True):
+        raise Conflict(head.journal_id, 0)
 
 
 async def _append_more(transaction: Transaction, events: Sequence[EncodedEvent]) -> None:

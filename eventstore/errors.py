@@ -49,3 +49,25 @@ class JournalErased(StoreError):
     """The journal's data key was destroyed: its personal text is gone and nothing can be written to it."""
 
     journal_id: UUID
+
+
+@dataclass(eq=False)
+class JournalNotFound(StoreError):
+    """There is no such journal."""
+
+    journal_id: UUID
+
+
+class NotEmpty(StoreError):
+    """The database has journals already: only an empty one, which never served, can be built from an archive."""
+
+
+@dataclass(eq=False)
+class ArchiveInvalid(StoreError):
+    """The archive cannot be taken; nothing was written."""
+
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.reason}. Nothing was written."

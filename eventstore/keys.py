@@ -3,10 +3,12 @@
 import base64
 import binascii
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
-from cachetools import LRUCache
+from cachetools import TTLCache
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,6 +19,8 @@ from eventstore.errors import MasterKeyMismatch
 KEY_BYTES = 32
 NONCE_BYTES = 12
 CACHED_KEYS_MAX = 10_000
+OPEN_SECONDS_MAX = 600
+"""How long a key is kept open, also by a process that has not heard that it was destroyed."""
 
 
 class MasterKey:
@@ -67,9 +71,9 @@ def _write_private(path: Path, content: bytes) -> None:
 class Keyring:
     """The data keys of journals; those in use are kept open."""
 
-    def __init__(self, master_key: MasterKey) -> None:
+    def __init__(self, master_key: MasterKey, clock: Callable[[], float] = time.monotonic) -> None:
         self._wrapping_key = AESGCM(master_key.derive("data key wrapping"))
-        self._open: LRUCache[UUID, AESGCM] = LRUCache(CACHED_KEYS_MAX)
+        self._open: TTLCache[UUID, AESGCM] = TTLCache(CACHED_KEYS_MAX, OPEN_SECONDS_MAX, clock)
 
     def create(self, journal_id: UUID) -> tuple[AESGCM, bytes]:
         """Make the data key of a new journal. Returns: the key, and its wrapped form to store."""
@@ -95,3 +99,7 @@ class Keyring:
     def keep(self, keys: dict[UUID, AESGCM]) -> None:
         """Remember the keys of journals that came into being."""
         self._open.update(keys)
+
+    def forget(self, journal_id: UUID) -> None:
+        """Let go of a key that was destroyed."""
+        self._open.pop(journal_id, None)

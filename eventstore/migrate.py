@@ -12,6 +12,7 @@ from eventstore.sql import statement
 _LOCK_ID = 0x6761_6779_6562_75
 
 _APPLIED = statement(__package__, "applied_migrations")
+_DESTROY_KEYS_BROUGHT_BACK = statement(__package__, "destroy_keys_brought_back")
 
 
 def migrations() -> dict[str, str]:
@@ -38,6 +39,11 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
             await connection.execute("INSERT INTO gagyebu_migrations (name) VALUES ($1)", name)
         await connection.execute("GRANT SELECT ON gagyebu_migrations TO gagyebu_service")
     return missing
+
+
+async def destroy_keys_brought_back(connection: AnyConnection) -> int:
+    """Destroy the data keys of erased journals that came back from a backup. Returns: how many."""
+    return len(await connection.fetch(_DESTROY_KEYS_BROUGHT_BACK))
 
 
 async def missing_migrations(connection: AnyConnection) -> list[str]:

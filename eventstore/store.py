@@ -13,10 +13,10 @@ from eventsourcing.utils import get_topic
 
 from eventstore.aggregate import Aggregate, Done
 from eventstore.batching import Batcher
-from eventstore.bulk import APPEND_EVENTS, Encoder, append_all
+from eventstore.bulk import APPEND_EVENTS, Encoder, Head, append_all, append_unmoved
 from eventstore.codec import EncodedEvent, Metadata, PlainEvent, RecordedEvent, decode, encode
 from eventstore.database import Database
-from eventstore.errors import Conflict, JournalErased, JournalNotWritable
+from eventstore.errors import Conflict, JournalNotWritable
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 
@@ -25,6 +25,8 @@ READ_JOURNALS = statement(__package__, "read_journals")
 _FIND_LAST_EVENTS = statement(__package__, "find_last_events")
 _READ_STREAMS_BEGUN = statement(__package__, "read_streams_begun")
 _LOAD_KEY = statement(__package__, "load_key")
+_DESTROY_KEYS = statement(__package__, "destroy_keys")
+_GET_HEAD = statement(__package__, "get_head")
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 
@@ -100,6 +102,14 @@ class EventStore:
 
         Raises: Conflict where a stream or a guard moved on; JournalNotWritable; StoreUnavailable. Nothing is recorded.
         """
+        command = await self._command(metadata, changes, guards)
+        appended = await self._batcher.submit(command)
+        for _, aggregate in changes:
+            aggregate.stamp(appended.recorded_at, metadata.actor)
+        return appended
+
+    async def _command(self, metadata: Metadata, changes: Sequence[Change], guards: Sequence[Guard]) -> _Command:
+        """What an append of these asks for. Raises: Conflict, JournalNotWritable."""
         command = _Command(checks=list(guards))
         for journal_id, aggregate in changes:
             _require_writable(metadata, journal_id)
@@ -109,10 +119,37 @@ class EventStore:
                 command.write(encode(event, journal_id, metadata, key))
         if not command.events:
             raise ValueError("a command without events has nothing to append")
-        appended = await self._batcher.submit(command)
-        for _, aggregate in changes:
-            aggregate.stamp(appended.recorded_at, metadata.actor)
-        return appended
+        return command
+
+    async def erase(
+        self,
+        metadata: Metadata,
+        changes: Sequence[Change],
+        guards: Sequence[Guard] = (),
+        head: Head | None = None,
+        endings: Sequence[PlainEvent] = (),
+    ) -> None:
+        """Record the pending events of some aggregates, and destroy the data keys of journals that they say are erased.
+
+        All in one transaction; together with `endings`, more events of the journal that `head` is of, and nothing at
+        all where anything came to that journal since its head was read.
+        Raises: Conflict, JournalNotWritable, StoreUnavailable.
+        """
+        command = await self._command(metadata, changes, guards)
+        if head is not None:
+            for ending in await Encoder(head.journal_id, metadata, None).encode(endings):
+                command.write(ending)
+        journal_ids = sorted({journal_id for journal_id, _ in changes})
+        async with self._database.transaction() as transaction:
+            await append_unmoved(transaction, _columns([command]), head)
+            await transaction.execute(_DESTROY_KEYS, journal_ids)
+        for journal_id in journal_ids:
+            self._keyring.forget(journal_id)
+
+    async def find_head(self, journal_id: UUID) -> Head:
+        """How far a journal has come; 0 where there is none."""
+        row = await self._database.fetchrow(_GET_HEAD, journal_id)
+        return Head(journal_id, row["position"] if row else 0)
 
     async def append_many(
         self,
@@ -203,9 +240,10 @@ class EventStore:
         return command.new_keys.get(journal_id) or self._keyring.find(journal_id) or await self._load_key(journal_id)
 
     async def _load_key(self, journal_id: UUID) -> AESGCM:
+        """Raises: Conflict where it was destroyed."""
         row = await self._database.fetchrow(_LOAD_KEY, journal_id)
         if row is None:
-            raise JournalErased(journal_id)
+            raise Conflict(journal_id, 0)  # it was erased meanwhile: decided anew, what relied on it is gone
         return self._keyring.open(journal_id, row["wrapped_key"])
 
     async def _append_batch(self, commands: Sequence[_Command]) -> list[Appended | Exception]:

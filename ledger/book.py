@@ -142,6 +142,11 @@ class Book(Aggregate):
         through: date
         reason: str
 
+    class Erased(Event):
+        """Its only member is. The journal's data key is destroyed with it: nothing that is sealed here can be read."""
+
+        TOPIC = "book.erased"
+
     @event(Opened)
     def __init__(
         self,
@@ -224,6 +229,18 @@ class Book(Aggregate):
         if self._role_of(user_id) == OWNER:
             raise OwnerMustStay
         self._remove_member(user_id)
+
+    def part_with(self, user_id: UUID) -> None:
+        """Let somebody go who is to be erased, also out of a deleted book: with its only member it is erased too.
+
+        Raises: MemberNotFound; OwnerMustStay where others belong to the owner's book.
+        """
+        if self._role_of(user_id) != OWNER:
+            self._remove_member(user_id)
+        elif len(self.members) > 1:
+            raise OwnerMustStay
+        else:
+            self._erase()
 
     def close(self, through: date) -> None:
         """Close everything dated on or before a day."""
@@ -341,6 +358,11 @@ class Book(Aggregate):
     @event(MemberRemoved)
     def _remove_member(self, user_id: UUID) -> None:
         del self.members[user_id]
+
+    @event(Erased)
+    def _erase(self) -> None:
+        self.members = {}  # to everybody it is as if there was no such book
+        self.deleted = True
 
     @event(PeriodClosed)
     def _close(self, through: date) -> None:

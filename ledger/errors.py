@@ -59,6 +59,13 @@ class NotPermitted(LedgerError):
     """Your role in this book does not allow this."""
 
 
+@dataclass(eq=False)
+class BooksShared(LedgerError):
+    """Others belong to books of yours: hand them over first, or take everybody out, restoring deleted ones. {books}"""
+
+    books: str
+
+
 class BookDeleted(LedgerError):
     """The book is deleted: restore it before you change anything in it."""
 

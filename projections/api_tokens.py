@@ -74,6 +74,11 @@ async def count_api_tokens(engine: Engine, user_id: UUID, now: datetime) -> int:
     return len(await _live(engine, user_id, now))
 
 
+async def list_api_token_ids(engine: Engine, user_id: UUID, now: datetime) -> list[UUID]:
+    """The tokens of a user that can be used."""
+    return [row["token_id"] for row in await _live(engine, user_id, now)]
+
+
 async def _live(engine: Engine, user_id: UUID, now: datetime) -> list[asyncpg.Record]:
     rows = await engine.fetch_fresh(_LIST, user_id, now)
     return [row for row in rows if row["token_id"] is not None]

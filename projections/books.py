@@ -32,6 +32,7 @@ _LOAD_CATEGORIES = statement(__package__, "load_categories")
 _SAVE_CATEGORIES = statement(__package__, "save_categories")
 _GET_BOOK = statement(__package__, "get_book")
 _LIST_BOOKS = statement(__package__, "list_books")
+_LIST_MEMBERSHIPS = statement(__package__, "list_memberships")
 _LIST_CATEGORIES = statement(__package__, "list_categories")
 _LIST_MEMBERS = statement(__package__, "list_members")
 _LIST_CLOSINGS = statement(__package__, "list_closings")
@@ -94,7 +95,7 @@ class Books:
         closings: Iterable[ClosingRow] = (),
     ) -> None:
         self.books = {book.journal_id: book for book in books}
-        self.categories = {category.category_id: category for category in categories}
+        self.categories = {(category.journal_id, category.category_id): category for category in categories}
         self.members = {(member.journal_id, member.user_id): member for member in members}
         self.closings = {(closing.journal_id, closing.through): closing for closing in closings}
 
@@ -151,18 +152,18 @@ class Books:
                 self._change_categories(recorded, event)
 
     def _put_category(self, journal_id: UUID, category_id: UUID, kind: str, name: str) -> None:
-        self.categories[category_id] = CategoryRow(journal_id, category_id, kind, name, deleted=False)
+        self.categories[journal_id, category_id] = CategoryRow(journal_id, category_id, kind, name, deleted=False)
 
     def _change_categories(self, recorded: RecordedEvent, event: Any) -> None:
         match event:
             case Book.CategoryAdded():
                 self._put_category(recorded.journal_id, event.category_id, event.kind, event.name)
             case Book.CategoryRenamed():
-                self.categories[event.category_id].name = event.name
+                self.categories[recorded.journal_id, event.category_id].name = event.name
             case Book.CategoryDeleted():
-                self.categories[event.category_id].deleted = True
+                self.categories[recorded.journal_id, event.category_id].deleted = True
             case Book.CategoryRestored():
-                self.categories[event.category_id].deleted = False
+                self.categories[recorded.journal_id, event.category_id].deleted = False
 
     def _close(self, book: BookRow, recorded: RecordedEvent, event: Book.PeriodClosed | Book.PeriodReopened) -> None:
         journal_id, through = recorded.journal_id, event.through
@@ -260,6 +261,12 @@ async def list_books(engine: Engine, user_id: UUID | None, page: Page, *, delete
     rows = await engine.fetch_fresh(_LIST_BOOKS, user_id, deleted, after, page.limit + 1)
     found = [row for row in rows if row["journal_id"] is not None]
     return page_of(found, page, book_view, lambda row: (row["journal_id"],))
+
+
+async def list_memberships(engine: Engine, user_id: UUID) -> list[UUID]:
+    """The books that a user belongs to, deleted ones too."""
+    rows = await engine.fetch_fresh(_LIST_MEMBERSHIPS, user_id)
+    return [row["journal_id"] for row in rows if row["journal_id"] is not None]
 
 
 async def list_categories(

@@ -38,7 +38,11 @@ Project = Callable[[Transaction, Sequence[RecordedEvent]], Awaitable[None]]
 class ReadModel:
     """What can be read of journals of one kind: its tables, and how events change them.
 
-    A new `version` has its tables made anew and filled from the events.
+    A new `version` has its tables made anew and filled from the events, beside those that are read until then.
+    `sealed`: whether its fold looks at sealed fields.
+    `counted`: the condition (SQL) of rows that follow from events alone; others may be gone by now.
+    Of a journal that is erased it has no rows, unless it `keeps_erased` ones, because it holds nothing personal and is
+    needed on.
     """
 
     name: str
@@ -46,11 +50,27 @@ class ReadModel:
     version: int
     tables: tuple[str, ...]
     project: Project
+    sealed: bool = True
+    counted: str = "true"
+    keeps_erased: bool = False
 
     @property
     def definition(self) -> str:
         """The SQL that creates the tables."""
         return statement(__package__, f"create_{self.name}")
+
+    @property
+    def erasure(self) -> str:
+        """The SQL that removes the rows of some journals."""
+        return statement(__package__, f"erase_{self.name}")
+
+    async def take(self, transaction: Transaction, events: Sequence[RecordedEvent], erased: Collection[UUID]) -> None:
+        """Take events in; of an erased journal none, and what rows there are of it go."""
+        if erased and not self.keeps_erased:
+            await transaction.execute(self.erasure, list(erased))
+            events = [event for event in events if event.journal_id not in erased]
+        if events:
+            await self.project(transaction, events)
 
 
 class Engine:
@@ -60,6 +80,8 @@ class Engine:
         self._database = database
         self._keyring = keyring
         self._read_models = {model.name: model for model in read_models}
+        tables = ", ".join(sorted(table for model in read_models for table in model.tables))
+        self._lock_tables = f"LOCK TABLE {tables} IN ACCESS SHARE MODE"
         self._models_of_kind: dict[str, set[str]] = {}
         for model in read_models:
             self._models_of_kind.setdefault(model.kind, set()).add(model.name)
@@ -98,6 +120,8 @@ class Engine:
     async def snapshot(self) -> AsyncIterator[Transaction]:
         """See the database as it is at one moment; fetch_fresh before it makes sure that nothing older is seen."""
         async with self._database.snapshot() as snapshot:
+            # Takes no snapshot yet: a generation that took their place after it would be empty to whoever has one.
+            await snapshot.execute(self._lock_tables)
             yield snapshot
 
     async def find_stale(self, after: UUID, journals_max: int) -> tuple[list[UUID], UUID | None]:
@@ -113,8 +137,8 @@ class Engine:
         """Fold at most EVENTS_MAX events. Returns: whether nothing is left to do."""
         async with self._database.transaction() as transaction:
             locked = await transaction.fetch(_LOCK, journal_ids)
-            # Those of a newer version of this code, which this one cannot fold, are left to it.
-            known = [row for row in locked if row["read_model"] in self._read_models]
+            # Those of another version of the code, which this one cannot fold, are left to it.
+            known = [row for row in locked if self._folds(row["read_model"], row["version"])]
             checkpoints = {(row["journal_id"], row["read_model"]): row["position"] for row in known}
             if begun or self._complete(journal_ids, checkpoints):
                 return await self._fold(transaction, checkpoints)
@@ -122,6 +146,10 @@ class Engine:
         # cannot deadlock with those who wait for them; journals that no read model reads get none.
         await self._database.fetch(_CREATE, journal_ids)
         return await self._step(journal_ids, begun=True)
+
+    def _folds(self, name: str, version: int) -> bool:
+        model = self._read_models.get(name)
+        return model is not None and model.version == version
 
     def _complete(self, journal_ids: Sequence[UUID], checkpoints: Collection[tuple[UUID, str]]) -> bool:
         begun: dict[UUID, set[str]] = {}
@@ -140,7 +168,8 @@ class Engine:
         reached: dict[UUID, int] = {}
         for turn in chunked(rows, TURN_EVENTS):
             events = decode_rows(turn, self._keyring)
-            await self._project(transaction, events, checkpoints)
+            erased = erased_of(turn)
+            await self._project(transaction, events, checkpoints, erased)
             reached |= {event.journal_id: event.position for event in events}
         # Where the read models of a journal are at different places, those ahead stay: nothing was folded into them.
         moved = [
@@ -152,15 +181,24 @@ class Engine:
         return len(rows) < EVENTS_MAX
 
     async def _project(
-        self, transaction: Transaction, events: Sequence[RecordedEvent], checkpoints: dict[tuple[UUID, str], int]
+        self,
+        transaction: Transaction,
+        events: Sequence[RecordedEvent],
+        checkpoints: dict[tuple[UUID, str], int],
+        erased: Collection[UUID],
     ) -> None:
-        """Hand each read model those events that it has not seen."""
+        """Hand each read model those events that it has not seen; of an erased journal, which has no key, none."""
         for name, model in self._read_models.items():
             unseen = [
                 event for event in events if event.position > checkpoints.get((event.journal_id, name), event.position)
             ]
             if unseen:
-                await model.project(transaction, unseen)
+                await model.take(transaction, unseen, erased)
+
+
+def erased_of(rows: Iterable[asyncpg.Record]) -> set[UUID]:
+    """Which journals of stored events are erased."""
+    return {row["journal_id"] for row in rows if row["erased"]}
 
 
 def _chunks(items: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:

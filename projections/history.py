@@ -42,16 +42,7 @@ async def entry_history(
     told = await _read(engine, user_id, book_id, entry_id, moment)
 
     def fields(entry: Entry) -> Fields:
-        posting = entry.posting
-        return {
-            "kind": KINDS_SHOWN[posting.kind],
-            "amount": format_amount(posting.amount_minor, told.currency),
-            "occurred_on": posting.occurred_on,
-            "category": _category(told, posting.category_id),
-            "memo": entry.memo,
-            "tags": list(entry.tags or []),
-            "deleted": entry.deleted,
-        }
+        return entry_fields(entry, told.currency, lambda category_id: _category(told, category_id))
 
     if not told.events or not isinstance(told.events[0].event, Entry.Recorded):
         raise EntryNotFound
@@ -63,7 +54,7 @@ async def book_history(engine: Engine, user_id: UUID | None, book_id: UUID, mome
     told = await _read(engine, user_id, book_id, book_id, moment)
     if not told.events:
         raise BookNotFound
-    return list(_items(told, Book, lambda book: _book_fields(book, told.currency)))
+    return list(_items(told, Book, lambda book: book_fields(book, told.currency)))
 
 
 async def category_history(
@@ -75,6 +66,20 @@ async def category_history(
     if not items:
         raise CategoryNotFound
     return items
+
+
+def entry_fields(entry: Entry, currency: str, category: Callable[[UUID | None], Fields | None]) -> Fields:
+    """What the changes of an entry are told in."""
+    posting = entry.posting
+    return {
+        "kind": KINDS_SHOWN[posting.kind],
+        "amount": format_amount(posting.amount_minor, currency),
+        "occurred_on": posting.occurred_on,
+        "category": category(posting.category_id),
+        "memo": entry.memo,
+        "tags": list(entry.tags or []),
+        "deleted": entry.deleted,
+    }
 
 
 async def _read(engine: Engine, user_id: UUID | None, book_id: UUID, stream_id: UUID, moment: Moment) -> _Told:
@@ -100,13 +105,14 @@ def _items(told: _Told, kind: type[AnyAggregate], fields: Callable[[AnyAggregate
             "recorded_at": recorded.recorded_at,
             "actor": {"id": recorded.actor, "name": actor_name} if recorded.actor else None,
             "type": get_topic(type(recorded.event)),
-            "changes": _changes(before, after),
-            **_remark(recorded.event),
+            "changes": changes(before, after),
+            **remark(recorded.event),
         }
         before = after
 
 
-def _changes(before: Fields, after: Fields) -> Fields:
+def changes(before: Fields, after: Fields) -> Fields:
+    """What is different, from → to; of what is new, everything."""
     names = [*after, *(name for name in before if name not in after)]
     return {
         name: {"from": before.get(name), "to": after.get(name)}
@@ -115,7 +121,7 @@ def _changes(before: Fields, after: Fields) -> Fields:
     }
 
 
-def _remark(event: Any) -> Fields:
+def remark(event: Any) -> Fields:
     """What an event says beside its changes."""
     remarks = {Book.PeriodReopened: ("reason",), Entry.Reverted: ("to_version",)}
     return {name: getattr(event, name) for name in remarks.get(type(event), ())}
@@ -128,7 +134,8 @@ def _category(told: _Told, category_id: UUID | None) -> Fields | None:
     return category_view(category_id, name, kind, deleted=deleted)
 
 
-def _book_fields(book: Book, currency: str) -> Fields:
+def book_fields(book: Book, currency: str) -> Fields:
+    """What the changes of a book are told in."""
     return {
         "name": book.name,
         "description": book.description,

@@ -1,6 +1,7 @@
 """The routes that read books, entries, totals, the wallet, shared entries, sessions and API tokens."""
 
 import re
+from datetime import date
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
@@ -35,6 +36,8 @@ from projections.past_books import (
 )
 from projections.sessions import list_sessions
 from projections.shares import CURSOR, find_shared, list_shares
+from projections.spending import get_spending, get_spending_at
+from projections.statements import get_statement, get_statement_at, list_statements, list_statements_at
 from projections.totals import get_totals
 from projections.wallet import get_wallet
 
@@ -51,6 +54,9 @@ _ASK_ENTRY = schemas.AskEntry()
 _ASK_ENTRIES = schemas.AskEntries()
 _ASK_EXPORT = schemas.AskExport()
 _ASK_SHARES = schemas.AskShares()
+_ASK_SPENDING = schemas.AskSpending()
+_ASK_STATEMENT = schemas.AskStatement()
+_ASK_STATEMENTS = schemas.AskStatements()
 _ASK_TOTALS = schemas.AskTotals()
 
 _SHARED: Final = "/s/"
@@ -69,6 +75,9 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/entries/{entry}/history", show_entry_history),
         web.get("/books/{book}/history", show_book_history),
         web.get("/books/{book}/categories/{category}/history", show_category_history),
+        web.get("/books/{book}/statements", show_statements),
+        web.get("/books/{book}/statements/{month}", show_statement),
+        web.get("/books/{book}/spending", show_spending),
         web.get("/books/{book}/diff", show_diff),
         web.get("/books/{book}/members", show_members),
         web.get("/books/{book}/closings", show_closings),
@@ -117,6 +126,30 @@ async def show_totals(request: web.Request) -> web.Response:
         request,
         await (get_totals(*target, **asked) if moment is None else get_totals_at(*target, **asked, moment=moment)),
     )
+
+
+async def show_statements(request: web.Request) -> web.Response:
+    asked, target = _ask(request, _ASK_STATEMENTS), _target(request)
+    page, moment = _page(asked, "statements", (date,)), asked["known_at"]
+    if moment is None:
+        return _answer_list(request, await list_statements(*target, page))
+    return _answer_list(request, await list_statements_at(*target, page, moment))
+
+
+async def show_statement(request: web.Request) -> web.Response:
+    asked, target = _ask(request, _ASK_STATEMENT, month=request.match_info["month"]), _target(request)
+    month, moment = asked["month"], asked["known_at"]
+    if moment is None:
+        return answer(request, await get_statement(*target, month))
+    return answer(request, await get_statement_at(*target, month, moment))
+
+
+async def show_spending(request: web.Request) -> web.Response:
+    asked, target = _ask(request, _ASK_SPENDING), _target(request)
+    months, moment = (asked["day_min"], asked["day_max"]), asked["known_at"]
+    if moment is None:
+        return answer(request, await get_spending(*target, *months))
+    return answer(request, await get_spending_at(*target, *months, moment))
 
 
 async def show_diff(request: web.Request) -> web.Response:
@@ -246,11 +279,11 @@ def _user(request: web.Request) -> UUID | None:
     return metadata.actor
 
 
-def _ask(request: web.Request, schema: schemas.Ask) -> dict[str, Any]:
-    """Read and validate the query. Raises: ValidationError."""
+def _ask(request: web.Request, schema: schemas.Ask, **in_path: str) -> dict[str, Any]:
+    """Read and validate the query, and what the path says. Raises: ValidationError."""
     query = request.query
     repeated = {"category_id": query.getall("category_id")} if "category_id" in query else {}
-    asked: dict[str, Any] = schema.load({**query, **repeated})
+    asked: dict[str, Any] = schema.load({**query, **repeated, **in_path})
     return asked
 
 

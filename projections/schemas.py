@@ -42,6 +42,18 @@ class Bound(fields.Field[Decimal]):
             raise ValidationError(str(error)) from None
 
 
+class Month(fields.Field[date]):
+    """A calendar month, YYYY-MM and nothing else; read as its first day."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> date:
+        if re.fullmatch(r"[0-9]{4}-[0-9]{2}", value):
+            try:
+                return date.fromisoformat(f"{value}-01")
+            except ValueError:
+                pass
+        raise ValidationError("A month is an existing one in the form YYYY-MM.")
+
+
 class Limit(fields.Field[int]):
     """How many items; plain digits, not all that int() takes."""
 
@@ -99,8 +111,8 @@ class AskEntry(AskBook):
 class AskRange(Ask):
     """Both ends included."""
 
-    day_min = Day(data_key="from", load_default=date.min)
-    day_max = Day(data_key="to", load_default=date.max)
+    day_min: fields.Field[date] = Day(data_key="from", load_default=date.min)
+    day_max: fields.Field[date] = Day(data_key="to", load_default=date.max)
 
     @validates_schema
     def _in_order(self, data: dict[str, Any], **_: Any) -> None:
@@ -134,3 +146,18 @@ class AskTotals(AskRange, AskBook):
     group_by = fields.String(
         load_default=None, validate=validate.OneOf(GROUPINGS, error=f"Group by one of {', '.join(GROUPINGS)}.")
     )
+
+
+class AskStatement(AskBook):
+    month = Month(required=True)
+
+
+class AskStatements(AskList, AskBook):
+    """The months of a book."""
+
+
+class AskSpending(AskRange, AskBook):
+    """Whole months, both included; named by their first days."""
+
+    day_min = Month(data_key="from", load_default=date.min)
+    day_max = Month(data_key="to", load_default=date.max.replace(day=1))

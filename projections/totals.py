@@ -76,15 +76,20 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
     of_entries = [event for event in events if isinstance(event.event, Entry.Event)]
-    earlier = list({(event.journal_id, event.stream_id) for event in of_entries if event.version > 1})
-    loaded = await transaction.fetch(_LOAD_AUTHORS, *zip(*earlier, strict=True)) if earlier else []
-    authors = {(row["journal_id"], row["stream_id"]): row["author_id"] for row in loaded}
+    authors = await load_authors(transaction, of_entries)
     rows = [(*key, *vars(sums).values()) for key, sums in fold(of_entries, authors).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
 
-TOTALS: Final = ReadModel("totals", "book", 2, ("totals",), project)
+async def load_authors(transaction: Transaction, events: Iterable[RecordedEvent]) -> dict[Stream, UUID | None]:
+    """Who recorded the entries that events change."""
+    earlier = list({(event.journal_id, event.stream_id) for event in events if event.version > 1})
+    rows = await transaction.fetch(_LOAD_AUTHORS, *zip(*earlier, strict=True)) if earlier else []
+    return {(row["journal_id"], row["stream_id"]): row["author_id"] for row in rows}
+
+
+TOTALS: Final = ReadModel("totals", "book", 2, ("totals",), project, sealed=False)
 
 
 class Piece(NamedTuple):
@@ -97,7 +102,7 @@ class Piece(NamedTuple):
 
 def cut(day_min: date, day_max: date) -> list[Piece]:
     """Cut a range of days, both ends included, into whole months and the single days before and after them."""
-    first_end, last_end = _month_end(day_min), _month_end(day_max)
+    first_end, last_end = month_end(day_min), month_end(day_max)
     if day_min.day > 1 or day_max < first_end:
         piece = Piece("day", day_min, min(day_max, first_end))
     else:
@@ -105,7 +110,7 @@ def cut(day_min: date, day_max: date) -> list[Piece]:
     return [piece, *(cut(piece.last + _DAY, day_max) if piece.last < day_max else [])]
 
 
-def _month_end(day: date) -> date:
+def month_end(day: date) -> date:
     return day.replace(day=monthrange(day.year, day.month)[1])
 
 

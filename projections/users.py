@@ -1,18 +1,21 @@
 """Read model: the users, by the names and addresses that members of a book see of each other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import astuple, dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from auth.user import User
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from projections.engine import ReadModel
+from projections.engine import FIRST_JOURNAL, Engine, ReadModel
 
 _LOAD = statement(__package__, "load_users")
 _SAVE = statement(__package__, "save_users")
+_LIST_ACCOUNTS = statement(__package__, "list_accounts")
+
+ACCOUNTS_PAGE: Final = 1_000
 
 
 @dataclass
@@ -49,3 +52,12 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
 
 
 USERS: Final = ReadModel("users", "user", 1, ("users",), project)
+
+
+async def list_accounts(engine: Engine) -> AsyncIterator[dict[str, Any]]:
+    """All users, those who signed up first at first; email and name are None of those who were erased."""
+    after = FIRST_JOURNAL
+    while rows := await engine.fetch_fresh(_LIST_ACCOUNTS, after, ACCOUNTS_PAGE):
+        for row in rows:
+            yield {"id": str(row["journal_id"]), "email": row["email"], "name": row["name"]}
+        after = rows[-1]["journal_id"]

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 import structlog
@@ -54,16 +54,32 @@ class Auth:
     """Whether there is a way to a phone."""
 
 
-async def find_user(auth: Auth, user_id: UUID) -> User:
+class Accounts(Protocol):
+    """What commands on a whole account work with, whoever gives them: the user, or an admin."""
+
+    @property
+    def store(self) -> EventStore: ...
+
+    @property
+    def list_sessions(self) -> Callable[[UUID], Awaitable[Sequence[UUID]]]: ...
+
+
+async def load_user(accounts: Accounts, user_id: UUID) -> User | None:
+    """The user as stored; None where there is none, or no longer."""
+    user = await accounts.store.load(user_id, User, user_id)
+    return None if user is None or user.erased else user
+
+
+async def find_user(auth: Accounts, user_id: UUID) -> User:
     """Raises: Unauthenticated where the user is gone."""
-    user = await auth.store.load(user_id, User, user_id)
+    user = await load_user(auth, user_id)
     if user is None:
         raise Unauthenticated
     return user
 
 
 async def decide_on_user(
-    auth: Auth,
+    auth: Accounts,
     metadata: Metadata,
     user_id: UUID,
     decide: Decide,

@@ -3,9 +3,17 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, find_user, log_events, topics_of
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, log_events, topics_of
 from auth.commands.limiting import retrying_limited
-from auth.commands.messages import link_message, next_link_id, notices, parse_link, posted_before, use_link
+from auth.commands.messages import (
+    find_linked_user,
+    link_message,
+    next_link_id,
+    notices,
+    parse_link,
+    posted_before,
+    use_link,
+)
 from auth.commands.proving import reauthenticate, record
 from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid, TooManySignIns
 from auth.message import CONFIRM_EMAIL, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, LINK_LIFETIMES, VERIFY_EMAIL
@@ -53,6 +61,7 @@ async def send_verification(auth: Auth, metadata: Metadata, user_id: UUID, langu
 async def verify_email(auth: Auth, request_id: str, text: str) -> None:
     """Raises: LinkInvalid, TooManySignIns."""
     token = parse_link(auth, text)
+    await find_linked_user(auth, token)
 
     async def decide(user: User) -> Sequence[Aggregate]:
         message = await use_link(auth, token, user, VERIFY_EMAIL)
@@ -87,7 +96,7 @@ async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -
     token = parse_link(auth, text)
     user_id = token.journal_id
     for _ in range(ATTEMPTS_MAX):
-        user = await find_user(auth, user_id)
+        user = await find_linked_user(auth, token)
         message = await use_link(auth, token, user, CONFIRM_EMAIL)
         if user.pending_email is None or user.pending_email.email != message.to:
             raise LinkInvalid

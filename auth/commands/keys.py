@@ -66,16 +66,33 @@ def verifies_until(key: SigningKey) -> datetime | None:
     return key.superseded_at + SUPERSEDED_LIFETIME if key.superseded_at else None
 
 
-def token_keys(keys: SigningKeys) -> list[TokenKey]:
-    """The keys that verify tokens, the one that signs last. Raises: JournalErased where a private key is gone."""
-    return [_token_key(key) for key in keys.keys.values() if not key.retired]
+def token_keys(keys: SigningKeys, spare_seed: bytes) -> list[TokenKey]:
+    """The keys that verify tokens, the one that signs last.
+
+    Where the journal came back from an archive without its data key, its private keys are gone, and no other can be
+    kept there: then the spare one signs, which all processes derive alike.
+    """
+    found = [
+        TokenKey(base64.urlsafe_b64decode(f"{key.private_key}="), verifies_until(key))
+        for key in keys.keys.values()
+        if not key.retired and key.private_key is not None
+    ]
+    return found or [_spare_key(spare_seed)]
+
+
+def _spare_key(seed: bytes) -> TokenKey:
+    """Never silently: whoever runs the service must know that rotating is over until he has the data keys again."""
+    key = TokenKey(seed)
+    _log.warning("the signing keys cannot be read, a spare one signs", kid=key.kid)
+    return key
 
 
 class KeyFollower:
     """Keeps the keys of access tokens up with the store."""
 
-    def __init__(self, store: EventStore, tokens: AccessTokens, version: int) -> None:
+    def __init__(self, store: EventStore, tokens: AccessTokens, version: int, spare_seed: bytes) -> None:
         self._store = store
+        self._spare_seed = spare_seed
         self._tokens = tokens
         self._version = version
         self._look_at = 0.0  # of the monotonic clock
@@ -101,7 +118,7 @@ class KeyFollower:
     async def _take(self) -> None:
         keys = await _load(self._store)
         if keys.version > self._version:
-            self._tokens.use(token_keys(keys))
+            self._tokens.use(token_keys(keys, self._spare_seed))
             self._version = keys.version
             _log.info("signing keys changed", kid=keys.current.kid)
 
@@ -117,12 +134,6 @@ def _pair(seed: bytes) -> tuple[str, str, str]:
     """A key as its event tells it: kid, public and private half."""
     key = TokenKey(seed)
     return key.kid, key.jwk["x"], base64.urlsafe_b64encode(seed).rstrip(b"=").decode("ascii")
-
-
-def _token_key(key: SigningKey) -> TokenKey:
-    if key.private_key is None:
-        raise JournalErased(JOURNAL_ID)
-    return TokenKey(base64.urlsafe_b64decode(f"{key.private_key}="), verifies_until(key))
 
 
 def states(keys: SigningKeys, now: datetime) -> Sequence[tuple[SigningKey, str]]:

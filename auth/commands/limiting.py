@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from auth.commands.deciding import Auth, find_user, retrying
-from auth.errors import AuthError, InvalidCredentials, InvalidPasskey, WrongPassword
+from auth.errors import InvalidCredentials, InvalidPasskey, WrongPassword
 from auth.throttle import FORGOT_PASSWORD, SIGN_IN, Attempt
 from auth.user import claim_id
 
@@ -31,7 +31,7 @@ async def limited(auth: Auth, account: UUID, ip: str) -> AsyncIterator[None]:
         yield
     except (InvalidCredentials, InvalidPasskey):
         raise
-    except AuthError:
+    except Exception:
         await auth.throttle.withdraw(admitted)
         raise
     await auth.throttle.passed(admitted)

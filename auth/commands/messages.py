@@ -4,7 +4,7 @@ import hmac
 from typing import Final
 from uuid import UUID
 
-from auth.commands.deciding import Auth
+from auth.commands.deciding import Auth, load_user
 from auth.errors import LinkInvalid, TooManyMessages
 from auth.message import LINK_LIFETIMES, MAIL, NOTICE_LIFETIME, PHONE, VERIFY_EMAIL, Message
 from auth.user import User
@@ -91,6 +91,14 @@ def parse_link(auth: Auth, text: str) -> StreamToken:
     if token is None or not token.matches(link_token(auth.link_key, token.journal_id, token.stream_id).digest):
         raise LinkInvalid
     return token
+
+
+async def find_linked_user(auth: Auth, token: StreamToken) -> User:
+    """Whom a link was mailed to. Raises: LinkInvalid where the account was erased."""
+    user = await load_user(auth, token.journal_id)
+    if user is None:
+        raise LinkInvalid
+    return user
 
 
 async def use_link(auth: Auth, token: StreamToken, user: User, kind: str) -> Message:

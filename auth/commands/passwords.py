@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from auth.commands.deciding import Auth, decide_on_user, find_user
+from auth.commands.deciding import Auth, decide_on_user
 from auth.commands.limiting import retrying_limited
-from auth.commands.messages import link_message, next_link_id, notices, parse_link, use_link
+from auth.commands.messages import find_linked_user, link_message, next_link_id, notices, parse_link, use_link
 from auth.commands.proving import reauthenticate, record
 from auth.commands.sessions import end_sessions, endings_of
 from auth.errors import WeakPassword
@@ -54,7 +54,7 @@ async def reset_password(auth: Auth, request_id: str, language: str, token: str,
     """
     link = parse_link(auth, token)
     user_id = link.journal_id
-    user = await find_user(auth, user_id)
+    user = await find_linked_user(auth, link)
     await use_link(auth, link, user, RESET_PASSWORD)  # before the costly hash
     password_hash = await _hash_strong(auth, user, new_password)
 

@@ -9,7 +9,16 @@ from uuid import UUID
 import structlog
 
 from auth import tokens as access_tokens
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, change_session, log_events, retrying, topics_of
+from auth.commands.deciding import (
+    ATTEMPTS_MAX,
+    Accounts,
+    Auth,
+    change_session,
+    load_user,
+    log_events,
+    retrying,
+    topics_of,
+)
 from auth.commands.limiting import limited
 from auth.commands.proving import Proof, prove_factor, prove_passkey, record
 from auth.errors import (
@@ -96,7 +105,7 @@ async def sign_in_with_passkey(
         raise InvalidPasskey
 
     async def attempt() -> Tokens:
-        user = await auth.store.load(user_id, User, user_id)
+        user = await load_user(auth, user_id)
         if user is None:
             raise InvalidPasskey
         try:
@@ -149,7 +158,7 @@ async def end_session(auth: Auth, metadata: Metadata, user_id: UUID, session_id:
         raise SessionNotFound
 
 
-async def end_sessions(auth: Auth, metadata: Metadata, user_id: UUID, kept: UUID | None, reason: str) -> None:
+async def end_sessions(auth: Accounts, metadata: Metadata, user_id: UUID, kept: UUID | None, reason: str) -> None:
     """End all sessions of the user's but one. Raises: TooManySignIns."""
     for _ in range(ATTEMPTS_MAX):
         endings = await endings_of(auth, user_id, kept, reason)
@@ -166,7 +175,7 @@ async def end_sessions(auth: Auth, metadata: Metadata, user_id: UUID, kept: UUID
     raise TooManySignIns
 
 
-async def endings_of(auth: Auth, user_id: UUID, kept: UUID | None, reason: str) -> list[PlainEvent]:
+async def endings_of(auth: Accounts, user_id: UUID, kept: UUID | None, reason: str) -> list[PlainEvent]:
     """The events that end all living sessions of the user's but one, found in two queries however many there are."""
     living = [session_id for session_id in await auth.list_sessions(user_id) if session_id != kept]
     if not living:
@@ -186,7 +195,7 @@ async def _verified_user(auth: Auth, account: UUID, password: str, client: _Clie
     """
     claim = await auth.store.load(account, EmailClaim, account)
     user_id = (claim and claim.user_id) or account
-    user = await auth.store.load(user_id, User, user_id)
+    user = await load_user(auth, user_id)
     verified = await auth.passwords.verify(user.password_hash if user else None, password)
     if user is None or not verified:
         auth.refusals.note(user.id if user else None, WRONG_PASSWORD, *client)

@@ -8,10 +8,11 @@ from marshmallow import ValidationError
 
 from auth import schemas
 from auth.commands import accounts as commands
-from auth.commands import passwords
+from auth.commands import erasure, passwords
 from auth.commands.deciding import find_user
 from auth.errors import UserChanged
 from auth.http.requests import (
+    ACCOUNTS,
     AUTH,
     CATCH_UP,
     LANGUAGE,
@@ -28,12 +29,14 @@ from auth.user import User, age_on
 from eventstore.operations import KEY_HEADER
 
 _CHANGE_PASSWORD: Final = schemas.ChangePassword()
+_ERASE: Final = schemas.Reauthenticate()
 
 
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/users/me", show_me),
         web.patch("/users/me", amend_me),
+        web.delete("/users/me", erase_me),
         web.put("/users/me/password", change_password),
         web.post("/users/signup", sign_up),
     ]
@@ -69,6 +72,15 @@ async def amend_me(request: web.Request) -> web.Response:
     user_id, metadata = request[PRINCIPAL].user_id, metadata_of(request)
     user = await commands.amend_profile(request.app[AUTH], metadata, user_id, language, changes, check)
     return resources.answer(request, _user_view(user, today))
+
+
+async def erase_me(request: web.Request) -> web.Response:
+    """What was read of the account is caught up before the answer: it is gone, and its tokens are refused."""
+    body, principal = await body_of(request, _ERASE), request[PRINCIPAL]
+    works_with = (request.app[AUTH], request.app[ACCOUNTS], metadata_of(request))
+    await erasure.erase_own_account(*works_with, principal.user_id, address_of(request), **body)
+    await request.app[CATCH_UP](principal.user_id)
+    return web.Response(status=204)
 
 
 async def change_password(request: web.Request) -> web.Response:

@@ -13,12 +13,14 @@ from marshmallow import Schema
 from auth.addresses import Network, client_address
 from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth
+from auth.commands.erasure import WholeAccounts
 from auth.later import Later
 from auth.middleware import PRINCIPAL, REQUEST_ID
 from auth.tokens import Principal
 from eventstore.codec import Metadata
 
 AUTH: Final = web.AppKey("auth", Auth)
+ACCOUNTS: Final = web.AppKey("accounts", WholeAccounts)
 CatchUp = Callable[[UUID], Awaitable[None]]
 CATCH_UP: Final[web.AppKey[CatchUp]] = web.AppKey("catch_up")
 """Brings the denylist up to date with a user's journal."""

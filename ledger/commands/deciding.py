@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata
@@ -30,6 +30,8 @@ from ledger.money import parse_amount
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
+CACHED_SECONDS_MAX: Final = 600
+"""How long a book's names stay in memory, also of a process that has not heard that the book was erased."""
 FILES_MAX: Final = 2
 """Worked on at the same time: each takes a connection, and the files that wait are on disk."""
 CACHED_LINKS_MAX: Final = 2_000
@@ -58,7 +60,7 @@ class Ledger:
         self.new_id = new_id
         self.clock = clock
         self.find_email = find_email
-        self.books: LRUCache[UUID, Book] = LRUCache(CACHED_BOOKS_MAX)
+        self.books: TTLCache[UUID, Book] = TTLCache(CACHED_BOOKS_MAX, CACHED_SECONDS_MAX)
         self.openings: LRUCache[UUID, int] = LRUCache(CACHED_LINKS_MAX)
         self.share_key = hmac.digest(secret, b"share codes", "sha256")
         self.files = asyncio.Semaphore(FILES_MAX)

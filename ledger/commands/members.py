@@ -1,12 +1,13 @@
 """Commands on who belongs to a book."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
-from eventstore.store import Change
+from eventstore.store import Change, EventStore
 from eventstore.tokens import StreamToken
-from ledger.book import MEMBERS, OWNERS, Book
+from ledger.book import MEMBERS, OWNER, OWNERS, Book
 from ledger.commands.deciding import (
     ATTEMPTS_MAX,
     BookCheck,
@@ -19,7 +20,7 @@ from ledger.commands.deciding import (
     position_of,
     unconditional,
 )
-from ledger.errors import InvitationNotFound, TooBusy
+from ledger.errors import BooksShared, InvitationNotFound, TooBusy
 from ledger.invitation import LIFETIME, Invitation
 
 
@@ -57,7 +58,7 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         # The book first: one that has somebody more than the invitation tells would refuse the retry that it owes.
         book = await ledger.store.load(token.journal_id, Book, token.journal_id)
         invitation = await ledger.store.load(token.journal_id, Invitation, token.stream_id)
-        if book is None or invitation is None:
+        if book is None or invitation is None or not book.members:
             raise InvitationNotFound
         done_at = position_of(invitation, metadata)
         if done_at is not None and invitation.accepted_by == metadata.actor:
@@ -71,6 +72,21 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         ledger.books[book.id] = book
         return Settled(book), invitation.role
     raise TooBusy
+
+
+async def part_with(store: EventStore, user_id: UUID, book_ids: Iterable[UUID]) -> list[Change]:
+    """Let somebody go who is to be erased. Returns: what is to be recorded with that, of every book that there is.
+
+    Raises: BooksShared where the user owns some that others belong to.
+    """
+    found = [await store.load(book_id, Book, book_id) for book_id in book_ids]
+    books = [book for book in found if book is not None and user_id in book.members]
+    shared = [book.name for book in books if book.members[user_id] == OWNER and len(book.members) > 1]
+    if shared:
+        raise BooksShared(", ".join(f"“{name}”" for name in shared))
+    for book in books:
+        book.part_with(user_id)
+    return [Change(book.id, book) for book in books]
 
 
 async def change_role(

@@ -1,4 +1,4 @@
-"""History is sacred: nobody changes or removes an event, and the service adds none but through its two functions."""
+"""History is sacred: nobody changes or removes an event, and the service adds none but through its functions."""
 
 import asyncpg
 import pytest
@@ -46,7 +46,7 @@ async def test_store_refuses_to_the_service_what_is_not_append(book, service, ch
         await service.execute(change)
 
 
-@pytest.mark.parametrize("function", ["append_events", "append_more"])
+@pytest.mark.parametrize("function", ["append_events", "append_more", "destroy_keys"])
 async def test_append_belongs_to_the_service_alone(owner, function):
     allowed = await owner.fetch(
         "SELECT grantee FROM information_schema.routine_privileges WHERE routine_name = $1"

@@ -59,6 +59,9 @@ INSERT INTO readmodels.totals
 SELECT journal_id, 'month', date_trunc('month', starts_on), category_id, '{OWNER}', 0, sum(expense_minor), 0,
        sum(entry_count)
 FROM readmodels.totals GROUP BY 1, 3, 4;
+INSERT INTO readmodels.statements
+SELECT journal_id, starts_on, 0, sum(expense_minor), 0, sum(entry_count)
+FROM readmodels.totals WHERE grain = 'month' GROUP BY 1, 2;
 """
 
 # A thousand versions before the one that is there, each made by one event.
@@ -248,6 +251,21 @@ async def test_totals_read_whole_months_and_few_days(service):
         assert months / 2 < touched(plan, "totals") < months + DAYS_MAX
         all_time = f"'{OWNER}', '{BOOK}', {in_sql((date.min, date.max))}, {in_sql(None)}, {group_by}"
         assert months == touched(await plan_of(service, planner, "get_totals", all_time), "totals")
+
+
+@pytest.mark.usefixtures("filled")
+async def test_statements_read_a_row_for_each_later_month_and_the_totals_of_one(service):
+    later = await service.fetchval(
+        "SELECT count(*) FROM statements WHERE journal_id = $1 AND month > '2024-02-01'", BOOK
+    )
+    of_month = "SELECT count(*) FROM totals WHERE journal_id = $1 AND grain = 'month' AND starts_on = '2024-02-01'"
+    sums = await service.fetchval(of_month, BOOK)
+    for planner in PLANNERS:
+        plan = await plan_of(service, planner, "get_statement", f"'{OWNER}', '{BOOK}', '2024-02-01'")
+        assert (later, sums) == (touched(plan, "statements"), touched(plan, "totals")), planner
+        page = await plan_of(service, planner, "list_statements", f"'{OWNER}', '{BOOK}', '2024-03-01', 12")
+        assert later <= touched(page, "statements") <= later + 13, planner
+        assert 12 == page[0]["Actual Rows"], planner
 
 
 @pytest.mark.usefixtures("filled")

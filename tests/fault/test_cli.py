@@ -39,6 +39,9 @@ def run_here(*words, **settings):
     [
         *((), ("serve",), ("migrate",), ("project",), ("keys",), ("keys", "rotate"), ("keys", "list")),
         *(("service",), ("service", "add"), ("service", "list"), ("service", "remove")),
+        *(("projections",), ("projections", "list"), ("projections", "rebuild"), ("projections", "verify")),
+        *(("projections", name) for name in ("status", "pause", "resume", "cancel", "drop-old")),
+        *(("journal",), ("journal", "export"), ("journal", "import"), ("replay",)),
     ],
     ids=" ".join,
 )

@@ -121,7 +121,7 @@ async def test_token_of_a_key_that_a_worker_has_not_heard_of_is_accepted_all_the
 
 
 def token_key_of(keys, kid):
-    return next(key for key in token_keys(keys) if key.kid == kid)
+    return next(key for key in token_keys(keys, FIRST_SEED) if key.kid == kid)
 
 
 async def test_rotation_at_once_refuses_what_the_old_keys_signed_but_no_refresh_token(a_worker, settings_of):

@@ -329,6 +329,29 @@ async def stored_sums(connection: asyncpg.Connection, journals: list[UUID]) -> S
     return {key: numbers for key, numbers in sums.items() if any(numbers)}
 
 
+def months_by_hand(by_hand: Sums, key_of: Callable[..., tuple[Any, ...]], *places: int) -> dict[Any, list[int]]:
+    """The months of sums by hand under coarser keys: some of the numbers of each."""
+    months: defaultdict[Any, list[int]] = defaultdict(lambda: [0] * len(places))
+    for (journal_id, grain, month, _, member), numbers in by_hand.items():
+        if grain == "month":
+            key = key_of(journal_id, month, member)
+            months[key] = [total + numbers[place] for total, place in zip(months[key], places, strict=True)]
+    return {key: numbers for key, numbers in months.items() if any(numbers)}
+
+
+async def stored_months(
+    connection: asyncpg.Connection, table: str, key: tuple[str, ...], numbers: tuple[str, ...], journals: list[UUID]
+) -> dict[Any, list[int]]:
+    rows = await connection.fetch(f"SELECT * FROM {table} WHERE journal_id = ANY ($1)", journals)
+    months = {
+        (row["journal_id"], row["month"].isoformat(), *(str(row[name]) for name in key)): [
+            int(row[name]) for name in numbers
+        ]
+        for row in rows
+    }
+    return {key: numbers for key, numbers in months.items() if any(numbers)}
+
+
 async def stored_books(connection: asyncpg.Connection, journals: list[UUID]) -> dict[UUID, list[int]]:
     rows = await connection.fetch("SELECT * FROM books WHERE journal_id = ANY ($1)", journals)
     names = ("income_minor", "expense_minor", "transferred_minor")
@@ -348,6 +371,14 @@ def test_totals_are_the_sum_of_what_events_say_in_the_clear(server):
                 workshop.run(workshop.live.fetch("SELECT * FROM events WHERE journal_id = ANY ($1)", journals))
             )
             assert by_hand == workshop.run(stored_sums(workshop.live, journals))
+            flows = ("income_minor", "expense_minor", "transferred_minor")
+            assert months_by_hand(by_hand, lambda journal, month, _: (journal, month), 0, 1, 2) == workshop.run(
+                stored_months(workshop.live, "statements", (), flows, journals)
+            )
+            spent = ("income_minor", "expense_minor", "entry_count")
+            assert months_by_hand(by_hand, lambda *key: key, 0, 1, 3) == workshop.run(
+                stored_months(workshop.live, "spending", ("member_id",), spent, journals)
+            )
             books: defaultdict[UUID, list[int]] = defaultdict(lambda: [0, 0, 0])
             for (journal_id, grain, *_), numbers in by_hand.items():
                 if grain == "day":

@@ -182,3 +182,21 @@ def test_book_replayed_has_the_same_members_and_closings():
         replayed = event.mutate(replayed)
     assert ({EDITOR: "owner", VIEWER: "auditor"}, [JANUARY]) == (book.members, book.closings)
     assert (book.members, book.closings) == (replayed.members, replayed.closings)
+
+
+def test_book_parts_with_a_member_also_when_it_is_deleted():
+    story = given(a_book(), shared, lambda book: book.delete())
+    story.when(lambda book: book.part_with(EDITOR)).then((Book.MemberRemoved, {"user_id": EDITOR}))
+
+
+def test_book_of_one_is_erased_with_its_owner_and_is_nobodys():
+    book = given(a_book()).when(lambda book: book.part_with(OWNER)).then((Book.Erased, {}))
+    assert ({}, True) == (book.members, book.deleted)
+
+
+def test_book_that_others_belong_to_keeps_its_owner():
+    given(a_book(), shared).when(lambda book: book.part_with(OWNER)).raises(OwnerMustStay)
+
+
+def test_book_does_not_part_with_a_stranger():
+    given(a_book()).when(lambda book: book.part_with(STRANGER)).raises(MemberNotFound)

@@ -2,12 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
+from structlog.testing import capture_logs
 
 from auth.commands.keys import SUPERSEDED_LIFETIME, states, token_keys, verifies_until
 from auth.signing_keys import JOURNAL_ID, SigningKeys
-from auth.tokens import LIFETIME
-from eventstore.errors import JournalErased
+from auth.tokens import LIFETIME, TokenKey
 from tests.given import given
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -62,11 +61,13 @@ def test_states_tell_what_each_key_does():
     assert all(key.kid == state for key, state in states(keys, at))
 
 
-def test_keys_whose_private_half_is_gone_are_an_error_and_no_silent_change_of_key():
+def test_keys_whose_private_half_is_gone_leave_it_to_a_spare_one_and_not_silently():
     keys = keys_of("first")
     keys.current.private_key = None
-    with pytest.raises(JournalErased):
-        token_keys(keys)
+    with capture_logs() as logs:
+        (spare,) = token_keys(keys, bytes(32))
+    assert TokenKey(bytes(32)).kid == spare.kid
+    assert [("warning", spare.kid)] == [(line["log_level"], line["kid"]) for line in logs]
 
 
 def test_keys_show_no_secret_when_printed():

@@ -132,3 +132,24 @@ def test_user_ids_are_given():
     other = uuid4()
     claim = EmailClaim(id=other, user_id=USER_ID)
     assert other == claim.id
+
+
+def test_roles_are_granted_and_taken_once():
+    user = sign_up()
+    for _ in range(2):
+        user.grant_role("admin")
+        user.grant_role("auditor")
+        user.take_role("auditor")
+    kinds = [type(event) for event in user.unrecorded_events()]
+    granted, taken = User.RoleGranted, User.RoleTaken
+    assert [User.SignedUp, granted, granted, taken, granted, taken] == kinds
+    assert {"admin"} == replayed(user).roles
+
+
+def test_erased_user_comes_back_without_what_was_sealed():
+    user = sign_up()
+    user.erase()
+    user.erase()
+    assert [User.SignedUp, User.Erased] == [type(event) for event in user.unrecorded_events()]
+    back = replayed(user, key=None)
+    assert (True, None, None, None) == (back.erased, back.email, back.name, back.password_hash)

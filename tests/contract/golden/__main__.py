@@ -35,6 +35,7 @@ CHANGED_USER, FREED_CLAIM, TAKEN_CLAIM, LINK, REFUSED = map(an_id, range(41, 46)
 BATCH: Final = an_id(19)
 PROVED_SESSION, STEP = map(an_id, range(31, 33))
 KEYS, CLIENTS, CLIENT, API_TOKEN = map(an_id, range(51, 55))
+ERASED_USER, ERASED_BOOK = map(an_id, range(61, 63))
 
 
 def a_user() -> User:
@@ -150,6 +151,21 @@ def a_changed_user() -> User:
     return user
 
 
+def an_erased_user() -> User:
+    """Once an admin."""
+    user = User(ERASED_USER, "gone@example.com", "한", None, None, "$argon2id$four")
+    user.grant_role("admin")
+    user.take_role("admin")
+    user.erase()
+    return user
+
+
+def an_erased_book() -> Book:
+    book = Book(ERASED_BOOK, "혼자", "", "KRW", 0, ERASED_USER, [])
+    book.part_with(ERASED_USER)
+    return book
+
+
 def a_freed_claim() -> EmailClaim:
     claim = EmailClaim(FREED_CLAIM, CHANGED_USER)
     claim.release()
@@ -218,6 +234,8 @@ STORY: Final = [
     Change(SHARED, a_batch()),
     Change(FREED_CLAIM, a_freed_claim()),
     Change(TAKEN_CLAIM, a_taken_claim()),
+    Change(ERASED_USER, an_erased_user()),
+    Change(ERASED_BOOK, an_erased_book()),
     Change(CHANGED_USER, a_changed_user()),
     Change(CHANGED_USER, a_link()),
     Change(CHANGED_USER, a_refused_text()),

@@ -1,0 +1,2 @@
+-- Whether any journal was ever begun here.
+SELECT EXISTS (SELECT FROM eventstore.journals)

@@ -1,0 +1,96 @@
+"""Read model: spending, what each member recorded in each month."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID
+
+from eventstore.codec import RecordedEvent
+from eventstore.database import Transaction
+from eventstore.sql import statement
+from ledger.entry import Entry, Posting
+from ledger.errors import BookNotFound
+from ledger.money import format_amount
+from projections.engine import Engine, ReadModel
+from projections.moments import Moment
+from projections.past_books import read_past
+from projections.statements import month_shown
+from projections.totals import NONE, Stream, Sums, load_authors, month_end
+
+_ADD = statement(__package__, "add_spending")
+_GET = statement(__package__, "get_spending")
+_SUM_AT = statement(__package__, "sum_spending_at")
+_LIST_USERS = statement(__package__, "list_users")
+
+Key = tuple[UUID, date, UUID]
+
+
+def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | None = None) -> dict[Key, Sums]:
+    """What events add to the months of who recorded the entries, negative where they take away.
+
+    `authors`: who recorded the entries that these events change but do not record.
+    """
+    spent: dict[Key, Sums] = {}
+    known = dict(authors or {})
+    for recorded in events:
+        stream = (recorded.journal_id, recorded.stream_id)
+        if recorded.version == 1:
+            known[stream] = recorded.actor
+        for name, sign in (("removes", -1), ("adds", 1)):
+            posting: Posting | None = getattr(recorded.event, name, None)
+            if posting is not None and posting.kind in {"income", "expense"}:
+                key = (recorded.journal_id, posting.occurred_on.replace(day=1), known[stream] or NONE)
+                spent.setdefault(key, Sums()).add(posting, sign)
+    return spent
+
+
+async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
+    of_entries = [event for event in events if isinstance(event.event, Entry.Event)]
+    spent = fold(of_entries, await load_authors(transaction, of_entries))
+    rows = [(*key, sums.income_minor, sums.expense_minor, sums.entry_count) for key, sums in spent.items()]
+    if rows:
+        await transaction.execute(_ADD, *zip(*rows, strict=True))
+
+
+SPENDING: Final = ReadModel("spending", "book", 1, ("spending",), project)
+
+
+async def get_spending(
+    engine: Engine, user_id: UUID | None, book_id: UUID, month_min: date, month_max: date
+) -> dict[str, Any]:
+    """Tell what each member recorded from one month to another, both included. Raises: BookNotFound."""
+    rows = await engine.fetch_fresh(_GET, user_id, book_id, month_min, month_max)
+    if not rows or rows[0]["role"] is None:
+        raise BookNotFound
+    return _view(rows, rows[0]["currency"], {row["member_id"]: row["name"] for row in rows})
+
+
+async def get_spending_at(
+    engine: Engine, user_id: UUID | None, book_id: UUID, month_min: date, month_max: date, moment: Moment
+) -> dict[str, Any]:
+    """Tell what each member had recorded at a moment, by today's names. Raises: BookNotFound."""
+    past = await read_past(engine, user_id, book_id, moment)
+    rows = await engine.fetch_fresh(_SUM_AT, past.id, past.position, month_min, month_end(month_max))
+    users = await engine.fetch_fresh(_LIST_USERS, list({row["member_id"] for row in rows if row["member_id"]}))
+    return _view(rows, past.book.currency, {user["user_id"]: user["name"] for user in users})
+
+
+def _view(rows: Sequence[Any], currency: str, names: dict[UUID, str | None]) -> dict[str, Any]:
+    """Show sums, which come by member and then by month."""
+    found = [row for row in rows if row["member_id"] is not None]
+    members = []
+    for member_id, group in groupby(found, lambda row: row["member_id"]):
+        months = list(group)
+        member = None if member_id == NONE else {"id": member_id, "name": names[member_id]}
+        of_months = [{"month": month_shown(row["month"]), **_sums([row], currency)} for row in months]
+        members.append({"member": member, **_sums(months, currency), "months": of_months})
+    return {"currency": currency, "members": members}
+
+
+def _sums(rows: Sequence[Any], currency: str) -> dict[str, Any]:
+    return {
+        "income": format_amount(sum(int(row["income_minor"]) for row in rows), currency),
+        "expense": format_amount(sum(int(row["expense_minor"]) for row in rows), currency),
+        "count": sum(row["entry_count"] for row in rows),
+    }
