@@ -3,14 +3,16 @@
 import re
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Final
+from uuid import UUID
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from uuid_utils import uuid7
 
-from auth.middleware import REQUEST_ID
+from auth.middleware import PRINCIPAL, REQUEST_ID
 
 JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
 _EXPOSED: Final = "ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
@@ -90,4 +92,11 @@ def _log_access(request: web.Request, response: web.StreamResponse, request_id: 
         status=response.status,
         ms=round((time.perf_counter() - began_at) * 1000, 2),
         request_id=request_id,
+        **_who_may_not(request, response),
     )
+
+
+def _who_may_not(request: web.Request, response: web.StreamResponse) -> dict[str, UUID]:
+    """Who asked for what is not theirs to do (ASVS 16.3.2); anybody else is nobody's business."""
+    principal = request.get(PRINCIPAL)
+    return {"user_id": principal.user_id} if principal and response.status == HTTPStatus.FORBIDDEN else {}

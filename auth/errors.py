@@ -118,7 +118,7 @@ class TooManyAttempts(AuthError):
 
 
 class WrongPassword(AuthError):
-    """The password is wrong."""
+    """The password or the code is wrong; you stay signed in."""
 
 
 class SessionNotFound(AuthError):

@@ -26,7 +26,8 @@ EMAIL_CHANGE_ASKED: Final = "email_change_asked"
 EMAIL_CHANGED: Final = "email_changed"
 PASSWORD_CHANGED: Final = "password_changed"  # noqa: S105
 PHONE_NUMBER_CHANGED: Final = "phone_number_changed"
-NOTICES: Final = (EMAIL_CHANGE_ASKED, EMAIL_CHANGED, PASSWORD_CHANGED, PHONE_NUMBER_CHANGED)
+FACTORS_CHANGED: Final = "factors_changed"
+NOTICES: Final = (EMAIL_CHANGE_ASKED, EMAIL_CHANGED, PASSWORD_CHANGED, PHONE_NUMBER_CHANGED, FACTORS_CHANGED)
 """The messages that only tell what happened to the account."""
 NOTICE_LIFETIME: Final = timedelta(days=3)
 """How long it is tried to deliver one."""

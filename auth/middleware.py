@@ -54,9 +54,9 @@ def authentication(tokens: Tokens, denylist: Denylist) -> Middleware:
         match = request.match_info
         if match.http_exception is None and not hasattr(match.handler, _PUBLIC):
             principal = await authenticate(request.headers.get("Authorization"), tokens, denylist)
+            request[PRINCIPAL] = principal  # first, so that the log can name who is refused
             if principal.grant is not None:
                 _require_scope(request, principal.grant)
-            request[PRINCIPAL] = principal
         return await handler(request)
 
     return middleware

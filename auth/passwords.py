@@ -22,6 +22,9 @@ SCORE_MIN: Final = 2
 JUDGED_LENGTH_MAX: Final = 32
 """zxcvbn's cost explodes with length: 72 characters made for it take half a second; what is longer only gains."""
 
+SERVICE_WORDS: Final = ("gagyebu", "가계부")
+"""What this service is called: in a password as easy to guess as the person's own name (ASVS 6.1.2)."""
+
 Result = TypeVar("Result")
 
 
@@ -91,7 +94,8 @@ class Passwords:
 
         judged = password[:JUDGED_LENGTH_MAX]
         with self._judging:  # zxcvbn keeps the inputs of its caller in a module-level table
-            verdict = zxcvbn(judged, [email, email.partition("@")[0], name, *_words(email), *_words(name)])
+            known = [email, email.partition("@")[0], name, *_words(email), *_words(name), *SERVICE_WORDS]
+            verdict = zxcvbn(judged, known)
         return None if verdict["score"] >= SCORE_MIN else _reason(verdict)
 
 
@@ -101,5 +105,5 @@ def _words(text: str) -> list[str]:
 
 def _reason(verdict: Mapping[str, Any]) -> str:
     if any(match.get("dictionary_name") == "user_inputs" for match in verdict["sequence"]):
-        return "This is too close to your e-mail address or name."
+        return "This is too close to your e-mail address or name, or to the name of this service."
     return verdict["feedback"]["warning"] or "This is easy to guess."

@@ -191,11 +191,13 @@ class Refresh(Strict):
 class ChangePassword(Strict):
     current_password = Normalized(required=True)
     new_password = _new_password()
+    otp = Otp(load_default=None, allow_none=True)
 
 
 class ChangeEmail(Strict):
     email = Email(required=True)
     password = Normalized(required=True)
+    otp = Otp(load_default=None, allow_none=True)
 
 
 class UseLink(Strict):

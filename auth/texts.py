@@ -8,6 +8,7 @@ from auth.message import (
     CONFIRM_EMAIL,
     EMAIL_CHANGE_ASKED,
     EMAIL_CHANGED,
+    FACTORS_CHANGED,
     PASSWORD_CHANGED,
     PHONE_NUMBER_CHANGED,
     RESET_PASSWORD,
@@ -53,6 +54,11 @@ _WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "전화번호가 바뀌었습니다",
             "가계부 계정의 전화번호가 바뀌었습니다. 본인이 아니라면 지금 비밀번호를 바꾸세요.",
         ),
+        FACTORS_CHANGED: (
+            "로그인 방법이 바뀌었습니다",
+            "가계부 계정의 인증 앱, 복구 코드 또는 패스키가 등록되거나 삭제되었습니다.",
+            "본인이 아니라면 지금 비밀번호를 바꾸고, 모르는 인증 앱과 패스키를 삭제하세요.",
+        ),
     },
     "en": {
         VERIFY_EMAIL: (
@@ -89,6 +95,11 @@ _WORDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         PHONE_NUMBER_CHANGED: (
             "Your phone number was changed",
             "Your household ledger has another phone number. If it was not you, change your password now.",
+        ),
+        FACTORS_CHANGED: (
+            "The ways to sign in were changed",
+            "An authenticator app, recovery codes or a passkey of your household ledger were set up or removed.",
+            "If it was not you, change your password now, and remove what you do not know.",
         ),
     },
 }

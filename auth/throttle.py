@@ -66,6 +66,8 @@ SIGN_IN: Final = Purpose("sign-in", Limit(5, 900.0), Limit(20, 900.0), Limit(100
 SIGN_UP: Final = Purpose("sign-up", Limit(5, 900.0), None, Limit(50, 60.0))
 """Each counts, also one that succeeds. Not by account: every address is unknown to an account that is not there yet,
 so whoever wants could keep others from making theirs."""
+FORGOT_PASSWORD: Final = Purpose("forgot-password", Limit(10, 900.0), None, Limit(50, 60.0))
+"""Each counts. Not by account: how much is sent to one is limited already, and its owner must be able to ask."""
 
 
 @dataclass(frozen=True)

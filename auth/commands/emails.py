@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, find_user, log_events, topics_of
-from auth.commands.limiting import require_password
-from auth.commands.messages import find_linked_user, link_message, next_link_id, notices, parse_link, use_link
+from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, log_events, topics_of
+from auth.commands.limiting import retrying_limited
+from auth.commands.messages import (
+    find_linked_user,
+    link_message,
+    next_link_id,
+    notices,
+    parse_link,
+    posted_before,
+    use_link,
+)
+from auth.commands.proving import reauthenticate, record
 from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid, TooManySignIns
 from auth.message import CONFIRM_EMAIL, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, LINK_LIFETIMES, VERIFY_EMAIL
 from auth.user import EmailClaim, User, claim_id
@@ -28,16 +37,25 @@ async def claim_email(auth: Auth, email: str, user_id: UUID) -> EmailClaim:
     return claim
 
 
-async def send_verification(auth: Auth, metadata: Metadata, user_id: UUID, language: str) -> None:
-    """Post another link that verifies the address. Raises: EmailVerifiedBefore, TooManyMessages, TooManySignIns."""
+async def send_verification(auth: Auth, metadata: Metadata, user_id: UUID, language: str) -> bool:
+    """Post another link that verifies the address. Returns: whether the same operation did so before.
+
+    Raises: EmailVerifiedBefore, TooManyMessages, TooManySignIns.
+    """
+    replayed = False
 
     async def decide(user: User) -> Sequence[Aggregate]:
+        nonlocal replayed
+        replayed = await posted_before(auth, metadata, user_id, VERIFY_EMAIL)
+        if replayed:
+            return []
         if user.email_verified:
             raise EmailVerifiedBefore
         message_id = await next_link_id(auth, user_id, VERIFY_EMAIL)
         return [link_message(auth, user, message_id, VERIFY_EMAIL, language)]
 
     await decide_on_user(auth, metadata, user_id, decide)
+    return replayed
 
 
 async def verify_email(auth: Auth, request_id: str, text: str) -> None:
@@ -54,22 +72,23 @@ async def verify_email(auth: Auth, request_id: str, text: str) -> None:
 
 
 async def ask_email_change(
-    auth: Auth, metadata: Metadata, user_id: UUID, language: str, ip: str, email: str, password: str
+    auth: Auth, metadata: Metadata, user_id: UUID, language: str, ip: str, email: str, password: str, otp: str | None
 ) -> None:
     """Post a link to the new address, and a notice to the old one. Only the last address asked for can be confirmed.
 
-    Raises: WrongPassword, TooManyAttempts, EmailTaken, TooManyMessages, TooManySignIns.
+    Raises: WrongPassword, OtpRequired, TooManyAttempts, EmailTaken, TooManyMessages, TooManySignIns.
     """
-    await require_password(auth, await find_user(auth, user_id), password, ip)
 
-    async def decide(user: User) -> Sequence[Aggregate]:
+    async def attempt() -> None:
+        user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
         await claim_email(auth, email, user_id)  # not recorded yet: an address is claimed by who reads its mail
         message_id = await next_link_id(auth, user_id, CONFIRM_EMAIL)
         told = notices(auth, user, EMAIL_CHANGE_ASKED, language)
         user.ask_email_change(email, auth.clock() + LINK_LIFETIMES[CONFIRM_EMAIL])
-        return [user, link_message(auth, user, message_id, CONFIRM_EMAIL, language, to=email), *told]
+        link = link_message(auth, user, message_id, CONFIRM_EMAIL, language, to=email)
+        await record(auth, metadata, user_id, proof, user, link, *told)
 
-    await decide_on_user(auth, metadata, user_id, decide)
+    await retrying_limited(auth, user_id, ip, attempt)
 
 
 async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -> None:

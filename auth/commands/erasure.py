@@ -45,7 +45,7 @@ async def erase_own_account(
 ) -> None:
     """Erase the account of who is signed in and proves it again.
 
-    Raises: InvalidCredentials, OtpRequired, TooManyAttempts, TooManySignIns, and what `part_with` raises.
+    Raises: WrongPassword, OtpRequired, TooManyAttempts, TooManySignIns, and what `part_with` raises.
     """
 
     async def attempt() -> None:

@@ -8,6 +8,7 @@ from auth.commands.deciding import Auth, load_user
 from auth.errors import LinkInvalid, TooManyMessages
 from auth.message import LINK_LIFETIMES, MAIL, NOTICE_LIFETIME, PHONE, VERIFY_EMAIL, Message
 from auth.user import User
+from eventstore.codec import Metadata
 from eventstore.ids import id_of
 from eventstore.tokens import StreamToken
 
@@ -22,9 +23,9 @@ def link_token(link_key: bytes, user_id: UUID, message_id: UUID) -> StreamToken:
     return StreamToken(user_id, message_id, secret)
 
 
-def link_id(auth: Auth, user_id: UUID, kind: str, number: int = 0) -> UUID:
-    """The id of the n-th message of a kind in this hour: two that are posted at once conflict."""
-    hour = int(auth.clock().timestamp()) // _HOUR_SECONDS
+def link_id(auth: Auth, user_id: UUID, kind: str, number: int = 0, *, hours_ago: int = 0) -> UUID:
+    """The id of the n-th message of a kind in an hour, this one unless said: two that are posted at once conflict."""
+    hour = int(auth.clock().timestamp()) // _HOUR_SECONDS - hours_ago
     return id_of(hmac.digest(auth.link_key, b"id " + user_id.bytes + f"{kind} {hour} {number}".encode(), "sha256"))
 
 
@@ -35,6 +36,18 @@ async def next_link_id(auth: Auth, user_id: UUID, kind: str) -> UUID:
         if not await auth.store.load_events(user_id, message_id):
             return message_id
     raise TooManyMessages(_HOUR_SECONDS - int(auth.clock().timestamp()) % _HOUR_SECONDS)
+
+
+async def posted_before(auth: Auth, metadata: Metadata, user_id: UUID, kind: str) -> bool:
+    """Tell whether the same operation posted a message of a kind in this hour or the last."""
+    if metadata.operation is None:
+        return False
+    for place in range(2 * LINKS_PER_HOUR_MAX):
+        message_id = link_id(auth, user_id, kind, place % LINKS_PER_HOUR_MAX, hours_ago=place // LINKS_PER_HOUR_MAX)
+        events = await auth.store.load_events(user_id, message_id)
+        if events and events[0].operation == metadata.operation:
+            return True
+    return False
 
 
 def link_message(

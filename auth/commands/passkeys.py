@@ -3,12 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from auth.commands.deciding import Auth, retrying
+from auth.commands.deciding import Auth, find_user, retrying
 from auth.commands.limiting import retrying_limited
+from auth.commands.messages import notices
 from auth.commands.proving import Proof, reauthenticate, record
-from auth.errors import PasskeyNotFound, TooManyPasskeys
+from auth.errors import IdempotencyKeyReused, PasskeyNotFound, TooManyPasskeys
+from auth.message import FACTORS_CHANGED
 from auth.passkeys import PASSKEYS_MAX, Passkey, Passkeys, passkeys_id
 from eventstore.codec import Metadata
+from eventstore.store import replay
 
 
 async def list_passkeys(auth: Auth, user_id: UUID) -> list[Passkey]:
@@ -22,7 +25,7 @@ async def begin_passkey(
 ) -> dict[str, Any]:
     """Make the options for a new passkey, for who proves again who it is; their challenge is for this user alone.
 
-    Raises: TooManyPasskeys, InvalidCredentials, OtpRequired, TooManyAttempts, TooManySignIns.
+    Raises: TooManyPasskeys, WrongPassword, OtpRequired, TooManyAttempts, TooManySignIns.
     """
 
     async def attempt() -> dict[str, Any]:
@@ -37,12 +40,18 @@ async def begin_passkey(
 
 
 async def register_passkey(
-    auth: Auth, metadata: Metadata, user_id: UUID, name: str, credential: dict[str, Any]
-) -> Passkey:
-    """Raises: UnusablePasskey, TooManyPasskeys, TooManySignIns."""
-    attested = auth.ceremonies.verify_registration(user_id, credential)
+    auth: Auth, metadata: Metadata, user_id: UUID, language: str, name: str, credential: dict[str, Any]
+) -> tuple[Passkey, bool]:
+    """Returns: the passkey, and whether this is a retry's answer.
 
-    async def attempt() -> Passkey:
+    Raises: UnusablePasskey, TooManyPasskeys, IdempotencyKeyReused, TooManySignIns.
+    """
+
+    async def attempt() -> tuple[Passkey, bool]:
+        earlier = await _registered_before(auth, metadata, user_id)
+        if earlier is not None:
+            return earlier, True
+        attested = auth.ceremonies.verify_registration(user_id, credential)
         passkeys = await auth.store.load(user_id, Passkeys, passkeys_id(user_id)) or Passkeys(id=passkeys_id(user_id))
         passkeys.register(
             attested.passkey_id,
@@ -52,25 +61,47 @@ async def register_passkey(
             attested.sign_count,
             synced=attested.synced,
         )
-        await record(auth, metadata, user_id, Proof([]), passkeys)
+        told = notices(auth, await find_user(auth, user_id), FACTORS_CHANGED, language)
+        await record(auth, metadata, user_id, Proof([]), passkeys, *told)
         passkey = passkeys.find(attested.passkey_id)
         passkey.created_at = passkeys.modified_on
-        return passkey
+        return passkey, False
 
     return await retrying(attempt)
 
 
+async def _registered_before(auth: Auth, metadata: Metadata, user_id: UUID) -> Passkey | None:
+    """What the same operation registered, as it was then. Raises: IdempotencyKeyReused."""
+    if metadata.operation is None:
+        return None
+    events = await auth.store.load_events(user_id, passkeys_id(user_id))
+    for version, recorded in enumerate(events, start=1):
+        if recorded.operation == metadata.operation and isinstance(recorded.event, Passkeys.Registered):
+            passkeys = replay(Passkeys, events[:version])
+            if passkeys is None or recorded.fingerprint != metadata.fingerprint:
+                raise IdempotencyKeyReused
+            return passkeys.find(recorded.event.passkey_id)
+    return None
+
+
 async def remove_passkey(
-    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, passkey_id: UUID, password: str, otp: str | None
+    auth: Auth,
+    metadata: Metadata,
+    user_id: UUID,
+    ip: str,
+    language: str,
+    passkey_id: UUID,
+    password: str,
+    otp: str | None,
 ) -> None:
-    """Raises: PasskeyNotFound, InvalidCredentials, OtpRequired, TooManyAttempts, TooManySignIns."""
+    """Raises: PasskeyNotFound, WrongPassword, OtpRequired, TooManyAttempts, TooManySignIns."""
 
     async def attempt() -> None:
         passkeys = await auth.store.load(user_id, Passkeys, passkeys_id(user_id))
         if passkeys is None:
             raise PasskeyNotFound
         passkeys.remove(passkey_id)
-        _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
-        await record(auth, metadata, user_id, proof, passkeys)
+        user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
+        await record(auth, metadata, user_id, proof, passkeys, *notices(auth, user, FACTORS_CHANGED, language))
 
     await retrying_limited(auth, user_id, ip, attempt)

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from auth.commands.deciding import Auth, Decide, decide_on_user, find_user
-from auth.commands.limiting import require_password
+from auth.commands.deciding import Auth, decide_on_user
+from auth.commands.limiting import retrying_limited
 from auth.commands.messages import find_linked_user, link_message, next_link_id, notices, parse_link, use_link
+from auth.commands.proving import reauthenticate, record
 from auth.commands.sessions import end_sessions, endings_of
 from auth.errors import WeakPassword
 from auth.message import MAIL, PASSWORD_CHANGED, PHONE, RESET_PASSWORD
@@ -61,7 +62,12 @@ async def reset_password(auth: Auth, request_id: str, language: str, token: str,
         message = await use_link(auth, link, user, RESET_PASSWORD)
         return [message, *_changed(auth, user, password_hash, language)]
 
-    await _change_and_end_sessions(auth, Metadata(user_id, request_id), user_id, None, decide)
+    async def endings(user: User) -> Sequence[PlainEvent]:
+        return await endings_of(auth, user.id, None, PASSWORD_WAS_CHANGED)
+
+    metadata = Metadata(user_id, request_id)
+    await decide_on_user(auth, metadata, user_id, decide, endings)
+    await end_sessions(auth, metadata, user_id, None, PASSWORD_WAS_CHANGED)  # one that had just begun
     return user_id
 
 
@@ -74,41 +80,26 @@ async def change_password(
     ip: str,
     current_password: str,
     new_password: str,
+    otp: str | None,
 ) -> None:
     """Set another password; every session but this one ends.
 
-    Raises: WrongPassword, TooManyAttempts, WeakPassword, TooManySignIns.
+    Raises: WrongPassword, OtpRequired, TooManyAttempts, WeakPassword, TooManySignIns.
     """
-    user = await find_user(auth, user_id)
-    await require_password(auth, user, current_password, ip)
-    password_hash, verified = await _hash_strong(auth, user, new_password), user.credentials
 
-    async def decide(user: User) -> Sequence[Aggregate]:
-        if user.credentials != verified:  # meanwhile it is another password that must be known
-            await require_password(auth, user, current_password, ip)
-        return _changed(auth, user, password_hash, language)
+    async def attempt() -> None:
+        user, proof = await reauthenticate(auth, metadata, user_id, current_password, otp)
+        changed = _changed(auth, user, await _hash_strong(auth, user, new_password), language)
+        endings = await endings_of(auth, user_id, session_id, PASSWORD_WAS_CHANGED)
+        await record(auth, metadata, user_id, proof, *changed, more=endings)
 
-    await _change_and_end_sessions(auth, metadata, user_id, session_id, decide)
+    await retrying_limited(auth, user_id, ip, attempt)
+    await end_sessions(auth, metadata, user_id, session_id, PASSWORD_WAS_CHANGED)  # one that had just begun
 
 
 def _changed(auth: Auth, user: User, password_hash: str, language: str) -> Sequence[Aggregate]:
     user.change_password(password_hash)
     return [user, *notices(auth, user, PASSWORD_CHANGED, language)]
-
-
-async def _change_and_end_sessions(
-    auth: Auth, metadata: Metadata, user_id: UUID, kept: UUID | None, decide: Decide
-) -> None:
-    """End the sessions with the password, all or nothing.
-
-    One that started at the same moment, with the old password, ends just after; none can start later.
-    """
-
-    async def endings(user: User) -> Sequence[PlainEvent]:
-        return await endings_of(auth, user.id, kept, PASSWORD_WAS_CHANGED)
-
-    await decide_on_user(auth, metadata, user_id, decide, endings)
-    await end_sessions(auth, metadata, user_id, kept, PASSWORD_WAS_CHANGED)
 
 
 async def _hash_strong(auth: Auth, user: User, new_password: str) -> str:

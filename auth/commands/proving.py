@@ -1,5 +1,6 @@
 """How somebody proves who it is, beyond the password: the one step that sign-in and changes of factors share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +11,7 @@ from auth.passkeys import Passkeys, passkeys_id
 from auth.totp import Totp, totp_id
 from auth.user import User
 from eventstore.aggregate import Aggregate
-from eventstore.codec import Metadata
+from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
 from eventstore.store import Change, Guard
 
@@ -95,17 +96,23 @@ async def reauthenticate(
     return user, proof
 
 
-async def record(auth: Auth, metadata: Metadata, user_id: UUID, proof: Proof, *allowed: Aggregate) -> None:
+async def record(
+    auth: Auth, metadata: Metadata, user_id: UUID, proof: Proof, *allowed: Aggregate, more: Sequence[PlainEvent] = ()
+) -> None:
     """Append what was proved and what it allows, if anything; each event is one of security, so it is logged too.
 
+    `more` are events to be recorded with it, of other streams.
     Raises: Conflict; InvalidCredentials where the same was shown at the same moment.
     """
     changed = [aggregate for aggregate in (*proof.aggregates, *allowed) if aggregate.unrecorded_events()]
-    topics = topics_of(changed)
+    topics = topics_of(changed, more)
     if not changed:
         return
     try:
-        await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed], proof.guards)
+        if more:
+            await auth.store.append_many(metadata, user_id, changed, more, proof.guards)
+        else:
+            await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed], proof.guards)
     except Conflict as conflict:
         if conflict.stream_id in proof.once:
             raise InvalidCredentials from None

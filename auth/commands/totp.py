@@ -4,10 +4,12 @@ import base64
 import secrets
 from uuid import UUID
 
-from auth.commands.deciding import Auth
+from auth.commands.deciding import Auth, find_user
 from auth.commands.limiting import retrying_limited
+from auth.commands.messages import notices
 from auth.commands.proving import Proof, reauthenticate, record
 from auth.errors import TotpEnabled, TotpNotEnabled, TotpNotEnrolled
+from auth.message import FACTORS_CHANGED
 from auth.totp import RECOVERY_CODE_BYTES, RECOVERY_CODES, SECRET_BYTES, Totp, recovery_code, totp_id
 from eventstore.codec import Metadata
 
@@ -19,7 +21,7 @@ async def load_totp(auth: Auth, user_id: UUID) -> Totp | None:
 async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str) -> tuple[str, str]:
     """Begin to set an app up. Returns: its secret, and the URI by which the app reads it.
 
-    Raises: TotpEnabled, InvalidCredentials, TooManyAttempts, TooManySignIns.
+    Raises: TotpEnabled, WrongPassword, TooManyAttempts, TooManySignIns.
     """
     secret = base64.b32encode(secrets.token_bytes(SECRET_BYTES)).decode("ascii")
 
@@ -36,10 +38,10 @@ async def enroll_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, pa
     return await retrying_limited(auth, user_id, ip, attempt)
 
 
-async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, otp: str) -> list[str]:
+async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, language: str, otp: str) -> list[str]:
     """Enable the app by its first code. Returns: the recovery codes, which cannot be shown again.
 
-    Raises: TotpNotEnrolled, TotpEnabled, InvalidCredentials, TooManyAttempts, TooManySignIns.
+    Raises: TotpNotEnrolled, TotpEnabled, WrongPassword, TooManyAttempts, TooManySignIns.
     """
     codes = _recovery_codes()
 
@@ -48,37 +50,40 @@ async def confirm_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, o
         if totp is None:
             raise TotpNotEnrolled
         step = totp.confirm(otp, auth.clock(), codes)
-        await record(auth, metadata, user_id, Proof([], [totp, step], once=frozenset([step.id])))
+        told = notices(auth, await find_user(auth, user_id), FACTORS_CHANGED, language)
+        await record(auth, metadata, user_id, Proof([], [totp, step], once=frozenset([step.id])), *told)
         return codes
 
     return await retrying_limited(auth, user_id, ip, attempt)
 
 
 async def renew_recovery_codes(
-    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None
+    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, language: str, password: str, otp: str | None
 ) -> list[str]:
     """Replace the recovery codes. Returns: the new ones, which cannot be shown again.
 
-    Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManyAttempts, TooManySignIns.
+    Raises: TotpNotEnabled, OtpRequired, WrongPassword, TooManyAttempts, TooManySignIns.
     """
     codes = _recovery_codes()
 
     async def attempt() -> list[str]:
-        _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
+        user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
         _app_of(proof).renew_recovery_codes(codes)
-        await record(auth, metadata, user_id, proof)
+        await record(auth, metadata, user_id, proof, *notices(auth, user, FACTORS_CHANGED, language))
         return codes
 
     return await retrying_limited(auth, user_id, ip, attempt)
 
 
-async def disable_totp(auth: Auth, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None) -> None:
-    """Raises: TotpNotEnabled, OtpRequired, InvalidCredentials, TooManyAttempts, TooManySignIns."""
+async def disable_totp(
+    auth: Auth, metadata: Metadata, user_id: UUID, ip: str, language: str, password: str, otp: str | None
+) -> None:
+    """Raises: TotpNotEnabled, OtpRequired, WrongPassword, TooManyAttempts, TooManySignIns."""
 
     async def attempt() -> None:
-        _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
+        user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
         _app_of(proof).disable()
-        await record(auth, metadata, user_id, proof)
+        await record(auth, metadata, user_id, proof, *notices(auth, user, FACTORS_CHANGED, language))
 
     await retrying_limited(auth, user_id, ip, attempt)
 

@@ -21,6 +21,7 @@ from auth.http.requests import (
     address_of,
     answer,
     body_of,
+    mark_replayed,
     metadata_of,
 )
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
@@ -52,9 +53,7 @@ async def sign_up(request: web.Request) -> web.Response:
     ip = address_of(request)
     user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, language, **body, ip=ip)
     response = answer(_user_view(user, today), status=201)
-    if replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+    return mark_replayed(response) if replayed else response
 
 
 async def show_me(request: web.Request) -> web.Response:

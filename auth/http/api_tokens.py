@@ -9,7 +9,7 @@ from aiohttp import web
 from auth import schemas
 from auth.commands import api_tokens as commands
 from auth.errors import ApiTokenNotFound
-from auth.http.requests import AUTH, CATCH_UP, COUNT_API_TOKENS, OPERATION, answer, body_of, metadata_of
+from auth.http.requests import AUTH, CATCH_UP, COUNT_API_TOKENS, OPERATION, answer, body_of, mark_replayed, metadata_of
 from auth.middleware import PRINCIPAL
 
 _CREATE: Final = schemas.CreateApiToken()
@@ -29,9 +29,7 @@ async def create_token(request: web.Request) -> web.Response:
     issued = await commands.issue_token(request.app[AUTH], metadata, user_id, count_live, **body, lifetime=lifetime)
     response = answer(_view(issued), status=201)
     response.headers["Cache-Control"] = "no-store"
-    if issued.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    return response
+    return mark_replayed(response) if issued.replayed else response
 
 
 async def revoke_token(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from auth.commands import passkeys as passkey_commands
 from auth.commands import totp as totp_commands
 from auth.commands.deciding import Auth
 from auth.errors import PasskeyNotFound
-from auth.http.requests import AUTH, address_of, answer, body_of, metadata_of
+from auth.http.requests import AUTH, LANGUAGE, OPERATION, address_of, answer, body_of, mark_replayed, metadata_of
 from auth.middleware import PRINCIPAL
 from auth.passkeys import Passkey
 from auth.totp import Totp
@@ -51,16 +51,16 @@ async def enroll_totp(request: web.Request) -> web.Response:
 
 async def confirm_totp(request: web.Request) -> web.Response:
     body = await body_of(request, _CONFIRM)
-    return answer({"recovery_codes": await totp_commands.confirm_totp(*_asked_by(request), **body)})
+    return answer({"recovery_codes": await totp_commands.confirm_totp(*_changed_by(request), **body)})
 
 
 async def renew_recovery_codes(request: web.Request) -> web.Response:
     body = await body_of(request, _REAUTHENTICATE)
-    return answer({"recovery_codes": await totp_commands.renew_recovery_codes(*_asked_by(request), **body)})
+    return answer({"recovery_codes": await totp_commands.renew_recovery_codes(*_changed_by(request), **body)})
 
 
 async def disable_totp(request: web.Request) -> web.Response:
-    await totp_commands.disable_totp(*_asked_by(request), **await body_of(request, _REAUTHENTICATE))
+    await totp_commands.disable_totp(*_changed_by(request), **await body_of(request, _REAUTHENTICATE))
     return web.Response(status=204)
 
 
@@ -76,8 +76,11 @@ async def begin_passkey(request: web.Request) -> web.Response:
 
 async def register_passkey(request: web.Request) -> web.Response:
     body = await body_of(request, _REGISTER)
-    passkey = await passkey_commands.register_passkey(*_asked_by(request)[:3], **body)
-    return answer(_passkey_view(passkey), status=201)
+    auth, metadata, user_id = request.app[AUTH], await request.app[OPERATION](request), request[PRINCIPAL].user_id
+    language = request.app[LANGUAGE](request)
+    passkey, replayed = await passkey_commands.register_passkey(auth, metadata, user_id, language, **body)
+    response = answer(_passkey_view(passkey), status=201)
+    return mark_replayed(response) if replayed else response
 
 
 async def remove_passkey(request: web.Request) -> web.Response:
@@ -86,13 +89,18 @@ async def remove_passkey(request: web.Request) -> web.Response:
         passkey_id = UUID(request.match_info["passkey"])
     except ValueError:
         raise PasskeyNotFound from None
-    await passkey_commands.remove_passkey(*_asked_by(request), passkey_id, **body)
+    await passkey_commands.remove_passkey(*_changed_by(request), passkey_id, **body)
     return web.Response(status=204)
 
 
 def _asked_by(request: web.Request) -> tuple[Auth, Metadata, UUID, str]:
     """What the commands here begin with: what they work on, in which request, for whom, and from which address."""
     return request.app[AUTH], metadata_of(request), request[PRINCIPAL].user_id, address_of(request)
+
+
+def _changed_by(request: web.Request) -> tuple[Auth, Metadata, UUID, str, str]:
+    """The same, and in which language its user is told of the change."""
+    return (*_asked_by(request), request.app[LANGUAGE](request))
 
 
 def _totp_view(totp: Totp | None) -> dict[str, Any] | None:

@@ -7,8 +7,21 @@ from aiohttp import web
 from auth import schemas
 from auth.commands import emails, passwords
 from auth.commands.deciding import find_user
+from auth.commands.limiting import admit_forgotten
 from auth.http.pages import answer_page
-from auth.http.requests import AUTH, CATCH_UP, LANGUAGE, LATER, MAIL_IS_SET_UP, address_of, answer, body_of, metadata_of
+from auth.http.requests import (
+    AUTH,
+    CATCH_UP,
+    LANGUAGE,
+    LATER,
+    MAIL_IS_SET_UP,
+    OPERATION,
+    address_of,
+    answer,
+    body_of,
+    mark_replayed,
+    metadata_of,
+)
 from auth.message import CONFIRM_EMAIL, RESET_PASSWORD, VERIFY_EMAIL
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 
@@ -52,8 +65,10 @@ async def show_email(request: web.Request) -> web.Response:
 async def send_verification(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
     user_id, language = request[PRINCIPAL].user_id, request.app[LANGUAGE](request)
-    await emails.send_verification(request.app[AUTH], metadata_of(request), user_id, language)
-    return _accepted(request, "A mail with a link is on its way.")
+    metadata = await request.app[OPERATION](request)
+    replayed = await emails.send_verification(request.app[AUTH], metadata, user_id, language)
+    response = _accepted(request, "A mail with a link is on its way.")
+    return mark_replayed(response) if replayed else response
 
 
 @public
@@ -83,6 +98,7 @@ async def forgot_password(request: web.Request) -> web.Response:
     """The answer, and the time it takes, are the same whether there is an account or not: all else comes later."""
     body = await body_of(request, _FORGOT_PASSWORD)
     auth, request_id, language = request.app[AUTH], request[REQUEST_ID], request.app[LANGUAGE](request)
+    await admit_forgotten(auth, body["email"], address_of(request))
     request.app[LATER].do(lambda: passwords.forgot_password(auth, request_id, language, body["email"], body["via"]))
     return _accepted(request, "If there is an account with this address, a link to a new password is on its way.")
 

@@ -91,6 +91,12 @@ async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:
     return loaded
 
 
+def mark_replayed(response: web.Response) -> web.Response:
+    """Say that this is the answer which the same Idempotency-Key had before."""
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
 def answer(view: Any, *, status: int = 200) -> web.Response:
     body = orjson.dumps(view, default=str, option=orjson.OPT_UTC_Z)  # str: the driver's UUIDs are of a class of its own
     return web.Response(body=body, status=status, content_type="application/json")

@@ -106,6 +106,67 @@ def test_every_dependency_is_in_the_document_with_its_licence_and_no_other(requi
         assert licence == (about["License-Expression"] or about["License"]), name
 
 
+REQUIREMENTS = {
+    "6.1": 3,
+    "6.2": 12,
+    "6.3": 4,
+    "6.4": 4,
+    "6.5": 5,
+    "6.6": 3,
+    "7.1": 3,
+    "7.2": 4,
+    "7.3": 2,
+    "7.4": 5,
+    "7.5": 2,
+    "8.1": 2,
+    "8.2": 3,
+    "8.3": 1,
+    "8.4": 1,
+    "9.1": 3,
+    "9.2": 4,
+    "10.1": 1,
+    "10.3": 4,
+    "10.4": 11,
+    "11.1": 2,
+    "11.2": 3,
+    "11.3": 3,
+    "11.4": 4,
+    "11.5": 1,
+    "11.6": 1,
+    "16.1": 1,
+    "16.2": 5,
+    "16.3": 4,
+    "16.4": 3,
+    "16.5": 3,
+}
+"""How many requirements of levels 1 and 2 the sections of ASVS 5.0 have that apply; they come first in each."""
+NO_AUTHORIZATION_CODES = {f"10.4.{number}" for number in (1, 2, 3, 6, 7)}
+
+
+def test_security_document_leaves_no_requirement_out():
+    written = [plain(row[0]) for row in rows("security.md") if re.match(r"`[\d.]+`", row[0])]
+    asked = {f"{section}.{number}" for section, last in REQUIREMENTS.items() for number in range(1, last + 1)}
+
+    assert len(set(written)) == len(written)
+    assert set(written) == asked - NO_AUTHORIZATION_CODES
+
+
+def test_requirement_in_the_security_document_names_a_test_that_proves_it():
+    unproved = [row[0] for row in rows("security.md") if re.match(r"`[\d.]+`", row[0]) and "tests/" not in row[-1]]
+
+    assert unproved == []
+
+
+def test_files_and_tests_named_by_the_security_document_exist():
+    text = (ROOT / "docs" / "security.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:[\w.-]+/)*[\w-]+\.(?:py|md|sql))(?:::(test_\w+))?[`*]", text))
+
+    assert len(named) > 150
+    assert {path for path, _ in named if not (ROOT / path).is_file()} == set()
+    tests = [(path, name) for path, name in named if name]
+    assert [test for test in tests if f"def {test[1]}(" not in (ROOT / test[0]).read_text("utf-8")] == []
+
+
 def test_links_between_documents_lead_somewhere():
     for document in (*ROOT.glob("docs/*.md"), ROOT / "README.md"):
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", document.read_text("utf-8")):

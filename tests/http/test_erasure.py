@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from auth.throttle import SIGN_IN
 from tests.http.conftest import PASSWORD, Household, entries_of, path_of
 from tests.http.test_factors import App
 
@@ -162,8 +163,15 @@ async def test_member_of_a_deleted_book_may_go(home, stranger):
     await erased(home)
 
 
+async def test_refusal_for_a_shared_book_counts_as_no_guess(home, stranger):
+    await home.share(await home.open_book(), stranger)
+    outcomes = {(await erase(home)).status for _ in range(SIGN_IN.pair.free + 1)}
+
+    assert outcomes == {409}
+
+
 async def test_wrong_password_erases_nothing(home):
-    assert (await erase(home, "wrong-Pferd-77")).outcome == (401, "invalid-credentials")
+    assert (await erase(home, "wrong-Pferd-77")).outcome == (403, "wrong-password")
     assert (await home.ask("DELETE", ME, json={})).errors == {"password": "Missing data for required field."}
     assert (await home.get(ME)).status == 200
 
@@ -173,7 +181,7 @@ async def test_second_factor_is_asked_for_where_one_is_set_up(home):
     assert (await home.post(f"{ME}/totp/confirm", {"otp": await app.code()})).status == 200
 
     assert (await erase(home)).outcome == (401, "otp-required")
-    assert (await erase(home, otp="000000")).outcome == (401, "invalid-credentials")
+    assert (await erase(home, otp="000000")).outcome == (403, "wrong-password")
     assert (await home.get(ME)).status == 200
     assert (await erase(home, otp=await app.code())).status == 204
 

@@ -16,7 +16,7 @@ from pyotp import TOTP
 from tests.authenticator import Authenticator, encode
 from tests.conftest import MASTER_KEY
 from tests.fault.until import until
-from tests.mailbox import token_in
+from tests.mailbox import text_of, token_in
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -87,6 +87,8 @@ async def live_a_little(address, dsn):
         issued = await ask("POST", "/users/me/tokens", 201, json={"name": SECRETS["token"], "scopes": ["read"]})
         for token in (issued["token"], f"{issued['token'][:-2]}xx"):
             await ask("GET", "/wallet", 200 if token == issued["token"] else 401, headers=bearer(token))
+        to_read = {**bearer(issued["token"]), "X-Request-Id": "req-403"}
+        await ask("POST", "/books", 403, json={"name": SECRETS["book"]}, headers=to_read)
         form = {"token": issued["token"]}
         await ask("POST", "/oauth/introspect", 401, data=form, headers={"Authorization": "Basic Z2VoZWltOnNlY3JldA=="})
         await ask("POST", "/oauth/revoke", 200, data=form)
@@ -136,6 +138,17 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
+def noted_user(lines):
+    """The one user whom the security events name."""
+    (user_id,) = {line["user_id"] for line in lines if line["event"] == "security event"}
+    return user_id
+
+
+def mail_with_a_link(folder):
+    mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in folder.glob("mail/*.eml")]
+    return next((mail for mail in mails if "#" in text_of(mail)), None)
+
+
 def tokens_body(tokens):
     return {"refresh_token": tokens["refresh_token"]}
 
@@ -144,8 +157,7 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     log = tmp_path / "stderr"
     async with process(log) as address:
         secrets = await live_a_little(address, dsn)
-        (mail,) = await until(lambda: list(tmp_path.glob("mail/*.eml")))
-        secrets.append(token_in(message_from_bytes(mail.read_bytes(), policy=policy.default)))
+        secrets.append(token_in(await until(lambda: mail_with_a_link(tmp_path))))
 
     text = log.read_text("utf-8")
     lines = [orjson.loads(line) for line in text.splitlines()]
@@ -153,6 +165,8 @@ async def test_log_is_json_that_names_requests_and_neither_secrets_nor_people(pr
     expected = {"event": "request", "method": "POST", "route": "/books/{book}/entries", "status": 201, "level": "info"}
     assert expected.items() <= requests["req-entry"].items()
     assert requests["req-entry"]["ms"] > 0
+    assert [line["request_id"] for line in lines if line["event"] == "request" and "user_id" in line] == ["req-403"]
+    assert requests["req-403"]["user_id"] == noted_user(lines)
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
     noted = {line["topic"]: line for line in lines if line["event"] == "security event"}
     assert {"user.signed_up", "session.started", "totp.confirmed", "totp.recovery_code_used", "passkeys.used"} < set(

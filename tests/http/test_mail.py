@@ -6,14 +6,18 @@ import statistics
 import time
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from ipaddress import ip_network
 
 import asyncpg
 import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from pyotp import TOTP
 
 from auth.commands.messages import LINKS_PER_HOUR_MAX
+from auth.throttle import FORGOT_PASSWORD
 from service import open_app
+from tests.authenticator import Authenticator
 from tests.fault.until import until
 from tests.http.conftest import PASSWORD, Household
 from tests.mailbox import mail_server, phone_server, text_of, token_in
@@ -44,6 +48,7 @@ def settings(settings, mailbox, phones):
         mail_from="gagyebu@example.com",
         sms_webhook_url=phones.url,
         sms_webhook_secret="whsec_" + "c2VjcmV0" * 4,
+        trusted_proxies=(ip_network("127.0.0.0/8"),),  # so that a test can be in many places
     )
 
 
@@ -59,8 +64,9 @@ async def change_email(home, email=NEW_EMAIL, password=PASSWORD):
     return await home.ask("PUT", "/users/me/email", json={"email": email, "password": password})
 
 
-async def forgot(guest, email=EMAIL, **options):
-    return await guest.post("/users/forgot-password", {"email": email, **options})
+async def forgot(guest, email=EMAIL, address="192.0.2.1", **options):
+    forwarded = {"X-Forwarded-For": address}
+    return await guest.post("/users/forgot-password", {"email": email, **options}, headers=forwarded)
 
 
 async def reset(guest, token, new_password=NEW_PASSWORD):
@@ -115,6 +121,19 @@ async def test_verification_is_sent_again_and_not_too_often(home, guest, mailbox
     assert 0 < int(answers[-1].headers["Retry-After"]) <= 3600
     again = await mailbox.token_for(EMAIL, LINKS_PER_HOUR_MAX)
     assert (await guest.post("/users/verify-email", {"token": again})).status == 204
+
+
+async def test_verification_asked_for_again_under_one_key_is_one_mail(home, guest, mailbox):
+    keyed = {"Idempotency-Key": "verify"}
+    first = await home.post("/users/me/verify-email", headers=keyed)
+    twins = await asyncio.gather(*(home.post("/users/me/verify-email", headers=keyed) for _ in range(3)))
+    await guest.post("/users/verify-email", {"token": await mailbox.token_for(EMAIL, 2)})
+    late = await home.post("/users/me/verify-email", headers=keyed)
+
+    assert {(answer.status, answer.content) for answer in (first, *twins, late)} == {(202, first.content)}
+    assert [answer.headers.get("Idempotency-Replayed") for answer in (first, *twins, late)] == [None, *["true"] * 4]
+    assert (await home.post("/users/me/verify-email")).outcome == (409, "email-verified-before")
+    assert len(mailbox.mails) == 2
 
 
 async def test_verification_sent_many_times_at_once_is_limited_all_the_same(home, mailbox):
@@ -323,10 +342,10 @@ async def test_forgotten_password_is_answered_alike_whether_there_is_an_account_
 async def test_forgotten_password_takes_the_same_time_whether_there_is_an_account_or_not(guest):
     """Both are answered before anybody looks; the medians of two halves of one address differ as much."""
     took = {EMAIL: [], "who@example.com": []}
-    for _ in range(150):
+    for number in range(150):
         for email, times in took.items():
             began_at = time.perf_counter()
-            await forgot(guest, email)
+            await forgot(guest, email, f"198.51.100.{number}")
             times.append(time.perf_counter() - began_at)
     known, unknown = (statistics.median(times) for times in took.values())
 
@@ -342,6 +361,42 @@ async def test_mail_to_one_account_is_limited_and_nobody_is_told(guest, mailbox)
     await mailbox.wait_for(EMAIL, 1 + LINKS_PER_HOUR_MAX)
     await forgot(guest, "who@example.com")
     assert len(mailbox.sent_to(EMAIL)) == 1 + LINKS_PER_HOUR_MAX
+
+
+@pytest.mark.parametrize("email", [EMAIL, "who@example.com"])
+@pytest.mark.usefixtures("home")
+async def test_forgotten_password_of_one_account_is_limited_for_the_address_and_nobody_else(guest, email):
+    asked = [await forgot(guest, email) for _ in range(FORGOT_PASSWORD.pair.free + 1)]
+
+    assert [answer.status for answer in asked] == [202] * FORGOT_PASSWORD.pair.free + [429]
+    assert asked[-1].slug == "too-many-attempts"
+    assert int(asked[-1].headers["Retry-After"]) >= 1
+    assert (await forgot(guest, email, "192.0.2.2")).status == 202
+    assert (await forgot(guest, "other@example.com")).status == 202
+
+
+async def test_forgotten_passwords_of_many_accounts_are_limited_for_the_address(guest):
+    limit = FORGOT_PASSWORD.address.free
+    asked = [(await forgot(guest, f"user{number}@example.com")).status for number in range(limit + 1)]
+
+    assert asked == [202] * limit + [429]
+    assert (await forgot(guest, "user0@example.com", "192.0.2.2")).status == 202
+
+
+async def test_every_change_of_a_factor_is_told(home, mailbox):
+    await mailbox.wait_for(EMAIL)
+    proof = {"password": PASSWORD}
+    secret = (await home.made("/users/me/totp", proof))["secret"]
+    assert len(mailbox.mails) == 1  # nothing has changed yet
+    codes = (await home.post("/users/me/totp/confirm", {"otp": TOTP(secret).now()})).json["recovery_codes"]
+    codes += (await home.post("/users/me/totp/recovery-codes", {**proof, "otp": codes[0]})).json["recovery_codes"]
+    assert (await home.delete("/users/me/totp", json={**proof, "otp": codes[-1]})).status == 204
+    options = (await home.post("/users/me/passkeys/options", proof)).json
+    made = await home.made("/users/me/passkeys", {"name": "폰", "credential": Authenticator().create(options)})
+    assert (await home.delete(f"/users/me/passkeys/{made['id']}", json=proof)).status == 204
+
+    await mailbox.wait_for(EMAIL, 6)
+    assert [mail["Subject"] for mail in mailbox.mails[1:]] == ["로그인 방법이 바뀌었습니다"] * 5
 
 
 # ── the phone ────────────────────────────────────────────────────────────────────────────────────────────

@@ -3,13 +3,24 @@
 import fnmatch
 import re
 import shlex
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from service import Settings
+
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 COMMANDS = {"serve", "migrate", "project"}
+MESSAGES = {
+    "GAGYEBU_PUBLIC_URL",
+    "GAGYEBU_SMTP_URL",
+    "GAGYEBU_MAIL_FROM",
+    "GAGYEBU_SMS_WEBHOOK_URL",
+    "GAGYEBU_SMS_WEBHOOK_SECRET",
+}
+"""What mail and texts need, the address that their links begin with included."""
 
 
 def instructions():
@@ -101,8 +112,28 @@ def test_compose_knows_every_secret_from_outside_only(compose):
     example = set(re.findall(r"^(\w+)=$", (DOCKER / "env.example").read_text("utf-8"), re.MULTILINE))
 
     assert required == example == {"POSTGRES_PASSWORD", "GAGYEBU_DATABASE_PASSWORD", "GAGYEBU_MASTER_KEY"}
-    assert set(re.findall(r"\$\{(\w+):-", text)) == {"GAGYEBU_PUBLISHED_PORT", "GAGYEBU_WEB_SUBNET"}
+    assert set(re.findall(r"\$\{(\w+):-", text)) == {"GAGYEBU_PUBLISHED_PORT", "GAGYEBU_WEB_SUBNET", *MESSAGES}
     assert "GAGYEBU_MASTER_KEY" not in compose["services"]["migrate"]["environment"]
+
+
+def test_compose_hands_the_settings_of_messages_on_and_the_example_names_them(compose):
+    environment = compose["services"]["service"]["environment"]
+    example = (DOCKER / "env.example").read_text("utf-8")
+
+    assert [name for name in MESSAGES if not environment[name].startswith(f"${{{name}:-")] == []
+    assert set(re.findall(r"^# (GAGYEBU_\w+)=", example, re.MULTILINE)) == MESSAGES
+
+
+def test_compose_gives_the_service_settings_that_there_are_and_good_ones_unless_said(compose, monkeypatch):
+    environment = compose["services"]["service"]["environment"]
+    for name, value in environment.items():
+        default = re.fullmatch(r"\$\{\w+:-(.*)\}", value)
+        monkeypatch.setenv(name, default[1] if default else value)
+    settings = Settings.from_environment()
+
+    assert {name.removeprefix("GAGYEBU_").lower() for name in environment} <= {field.name for field in fields(Settings)}
+    assert (settings.smtp_url, settings.sms_webhook_url) == ("", "")
+    assert settings.public_url == Settings().public_url
 
 
 def test_compose_proxies_to_the_port_that_the_service_listens_on(compose):

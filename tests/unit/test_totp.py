@@ -9,7 +9,7 @@ import pytest
 from pyotp import TOTP
 
 from auth.errors import InvalidCredentials, TotpEnabled, TotpNotEnabled, TotpNotEnrolled
-from auth.totp import Totp, TotpStep, recovery_code, recovery_hash, totp_id
+from auth.totp import RECOVERY_CODE_BYTES, Totp, TotpStep, recovery_code, recovery_hash, totp_id
 from tests.given import an_id, given
 
 SECRET = base64.b32encode(bytes(range(20))).decode()
@@ -154,10 +154,11 @@ def test_uri_names_service_account_and_secret():
     assert {"secret": [SECRET], "issuer": ["gagyebu"]} == parse_qs(uri.query)
 
 
-def test_recovery_code_is_80_bits_for_people():
-    code = recovery_code(bytes(range(10)))
-    assert re.fullmatch(r"([a-z2-7]{4}-){3}[a-z2-7]{4}", code)
-    assert base64.b32decode(code.replace("-", "").upper()) == bytes(range(10))
+def test_recovery_code_is_120_bits_for_people():
+    random = bytes(range(RECOVERY_CODE_BYTES))
+    code = recovery_code(random)
+    assert re.fullmatch(r"([a-z2-7]{4}-){5}[a-z2-7]{4}", code)
+    assert base64.b32decode(code.replace("-", "").upper()) == random
 
 
 def test_app_shows_no_secret_when_printed():
