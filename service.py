@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -39,6 +39,7 @@ import auth.http.requests as auth_requests
 import ledger.errors
 import ledger.http
 import ledger.http.requests as ledger_requests
+import projections.cli
 import projections.http
 from auth.addresses import Network
 from auth.ceremonies import Ceremonies
@@ -60,7 +61,7 @@ from auth.tokens import AccessTokens
 from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
 from eventstore.embedded import EmbeddedPostgresError, default_data_dir, embedded_postgres, reached_postgres
-from eventstore.errors import JournalNotWritable, StoreError, StoreUnavailable
+from eventstore.errors import JournalNotWritable, SchemaOutdated, StoreError, StoreUnavailable
 from eventstore.keys import Keyring, MasterKey
 from eventstore.migrate import migrate, require_migrated
 from eventstore.store import EventStore
@@ -71,14 +72,15 @@ from ledger.problems import problem_of, problem_page
 from projections.api_tokens import API_TOKENS, count_api_tokens
 from projections.books import BOOKS, get_book, list_closings, list_members
 from projections.denylist import DENYLIST, Denylist
-from projections.engine import Engine
+from projections.engine import Engine, ReadModel
 from projections.entries import ENTRIES
 from projections.exports import Exports
 from projections.moments import Moment
 from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
 from projections.projector import Projector
-from projections.schema import create_read_models
+from projections.rebuild import Progress, rebuild
+from projections.schema import create_read_models, find_outdated
 from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
 from projections.signing_keys import key_sweep
@@ -304,8 +306,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
     master_key = await asyncio.to_thread(_master_key, settings)
     async with AsyncExitStack() as stack:
         database = await stack.enter_async_context(open_database(dsn, settings.pool_size_max))
-        async with database.transaction() as transaction:
-            await require_migrated(transaction)
+        await _require_up_to_date(database)
         keyring = Keyring(master_key)
         store = EventStore(database, keyring)
         stack.push_async_callback(store.close)
@@ -378,6 +379,15 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         yield app
 
 
+async def _require_up_to_date(database: Database) -> None:
+    """Raises: SchemaOutdated."""
+    async with database.transaction() as transaction:
+        await require_migrated(transaction)
+        outdated = await find_outdated(transaction, READ_MODELS)
+    if outdated:
+        raise SchemaOutdated([model.name for model in outdated])
+
+
 @asynccontextmanager
 async def sending(
     settings: Settings, dsn: str, store: EventStore, engine: Engine, master_key: MasterKey
@@ -436,15 +446,37 @@ def _master_key(settings: Settings) -> MasterKey:
         raise click.UsageError(f"GAGYEBU_MASTER_KEY: {error}") from None
 
 
-async def migrate_database(dsn: str) -> list[str]:
-    """Bring schema and read models up to date, safe when many do so at once. Returns: what was done."""
+async def migrate_database(dsn: str, settings: Settings | None = None) -> list[str]:
+    """Bring schema and read models up to date, safe when many do so at once.
+
+    Read models of another code version are rebuilt beside what is read, for which the settings are needed.
+    Returns: what was done. Raises: StoreError.
+    """
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction():
             done = await migrate(connection)
-            return done + await create_read_models(connection, READ_MODELS)
+            done += await create_read_models(connection, READ_MODELS)
+        outdated = await find_outdated(connection, READ_MODELS)
     finally:
         await connection.close()
+    if outdated:
+        if settings is None:
+            raise SchemaOutdated([model.name for model in outdated])
+        await _rebuild_outdated(settings, dsn, outdated)
+    return done + [model.name for model in outdated]
+
+
+async def _rebuild_outdated(settings: Settings, dsn: str, outdated: Sequence[ReadModel]) -> None:
+    async with _administration(settings, dsn) as admin:
+        tools = admin.rebuilding(os.cpu_count() or 1, _log_progress)
+        for model in outdated:
+            await rebuild(tools, model, wait=True)
+
+
+def _log_progress(progress: Progress) -> None:
+    if progress.state != "filling" or progress.done == progress.total:
+        _log.info("rebuilding", read_model=progress.name, state=progress.state)
 
 
 @asynccontextmanager
@@ -454,7 +486,7 @@ async def open_dsn(settings: Settings) -> AsyncIterator[str]:
         yield settings.database_url
         return
     async with embedded_postgres(settings.data_dir) as dsn:
-        await migrate_database(dsn)
+        await migrate_database(dsn, settings)
         yield dsn
 
 
@@ -655,7 +687,7 @@ def migrate_command(settings: Settings) -> None:
     dsn = settings.migrate_database_url or settings.database_url
     if not dsn:
         raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL is migrated by `gagyebu serve`.")
-    for name in _run(migrate_database(dsn)) or ["nothing to do"]:
+    for name in _run(migrate_database(dsn, settings)) or ["nothing to do"]:
         click.echo(name)
 
 
@@ -683,7 +715,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Admi
     async with AsyncExitStack() as stack:
         dsn = settings.database_url or await stack.enter_async_context(reached_postgres(settings.data_dir))
         if not settings.database_url:
-            await migrate_database(dsn)
+            await migrate_database(dsn, settings)
         master_key = _master_key(settings)
         database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
         store = EventStore(database, Keyring(master_key))
@@ -691,8 +723,44 @@ async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Admi
         yield auth.cli.Administration(store, master_key.derive(FIRST_KEY), str(uuid7()), now)
 
 
+@asynccontextmanager
+async def open_projections(settings: Settings) -> AsyncIterator[projections.cli.Administration]:
+    """The read models for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
+    async with AsyncExitStack() as stack:
+        dsn = settings.migrate_database_url or settings.database_url
+        if not dsn:
+            dsn = await stack.enter_async_context(reached_postgres(settings.data_dir))
+            await migrate_database(dsn, settings)
+        yield await stack.enter_async_context(_administration(settings, dsn))
+
+
+@asynccontextmanager
+async def _administration(settings: Settings, dsn: str) -> AsyncIterator[projections.cli.Administration]:
+    """`dsn`: of the owner of the schema."""
+    master_key = _master_key(settings)
+    keyring = Keyring(master_key)
+
+    async def spawn(name: str) -> asyncio.subprocess.Process:
+        environment = {
+            **os.environ,
+            "GAGYEBU_DATABASE_URL": dsn,
+            "GAGYEBU_MIGRATE_DATABASE_URL": "",
+            "GAGYEBU_MASTER_KEY": master_key.text,
+        }
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", "projections", "work", name),
+            env=environment,
+            stdin=asyncio.subprocess.PIPE,  # ends when we do, however that happens
+            start_new_session=True,  # Ctrl-C is for us
+        )
+
+    async with open_database(dsn, pool_size_max=2) as database:
+        yield projections.cli.Administration(dsn, Engine(database, keyring, READ_MODELS), keyring, READ_MODELS, spawn)
+
+
 main.add_command(auth.cli.keys_group(open_administration, _run))
 main.add_command(auth.cli.service_group(open_administration, _run))
+main.add_command(projections.cli.projections_group(open_projections, _run, os.cpu_count() or 1))
 
 if __name__ == "__main__":
     main(prog_name="gagyebu")

@@ -94,7 +94,7 @@ class Books:
         closings: Iterable[ClosingRow] = (),
     ) -> None:
         self.books = {book.journal_id: book for book in books}
-        self.categories = {category.category_id: category for category in categories}
+        self.categories = {(category.journal_id, category.category_id): category for category in categories}
         self.members = {(member.journal_id, member.user_id): member for member in members}
         self.closings = {(closing.journal_id, closing.through): closing for closing in closings}
 
@@ -151,18 +151,18 @@ class Books:
                 self._change_categories(recorded, event)
 
     def _put_category(self, journal_id: UUID, category_id: UUID, kind: str, name: str) -> None:
-        self.categories[category_id] = CategoryRow(journal_id, category_id, kind, name, deleted=False)
+        self.categories[journal_id, category_id] = CategoryRow(journal_id, category_id, kind, name, deleted=False)
 
     def _change_categories(self, recorded: RecordedEvent, event: Any) -> None:
         match event:
             case Book.CategoryAdded():
                 self._put_category(recorded.journal_id, event.category_id, event.kind, event.name)
             case Book.CategoryRenamed():
-                self.categories[event.category_id].name = event.name
+                self.categories[recorded.journal_id, event.category_id].name = event.name
             case Book.CategoryDeleted():
-                self.categories[event.category_id].deleted = True
+                self.categories[recorded.journal_id, event.category_id].deleted = True
             case Book.CategoryRestored():
-                self.categories[event.category_id].deleted = False
+                self.categories[recorded.journal_id, event.category_id].deleted = False
 
     def _close(self, book: BookRow, recorded: RecordedEvent, event: Book.PeriodClosed | Book.PeriodReopened) -> None:
         journal_id, through = recorded.journal_id, event.through

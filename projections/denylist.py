@@ -53,7 +53,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
         await transaction.fetch(_SAVE, *zip(*rows, strict=True))
 
 
-DENYLIST: Final = ReadModel("denylist", "user", 2, ("denylist",), project)
+DENYLIST: Final = ReadModel("denylist", "user", 2, ("denylist",), project, counted="expires_at > now()")
 
 
 class Denylist:

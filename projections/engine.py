@@ -38,7 +38,8 @@ Project = Callable[[Transaction, Sequence[RecordedEvent]], Awaitable[None]]
 class ReadModel:
     """What can be read of journals of one kind: its tables, and how events change them.
 
-    A new `version` has its tables made anew and filled from the events.
+    A new `version` has its tables made anew and filled from the events, beside those that are read until then.
+    `counted`: the condition (SQL) of rows that follow from events alone; others may be gone by now.
     """
 
     name: str
@@ -46,6 +47,7 @@ class ReadModel:
     version: int
     tables: tuple[str, ...]
     project: Project
+    counted: str = "true"
 
     @property
     def definition(self) -> str:
@@ -60,6 +62,8 @@ class Engine:
         self._database = database
         self._keyring = keyring
         self._read_models = {model.name: model for model in read_models}
+        tables = ", ".join(sorted(table for model in read_models for table in model.tables))
+        self._lock_tables = f"LOCK TABLE {tables} IN ACCESS SHARE MODE"
         self._models_of_kind: dict[str, set[str]] = {}
         for model in read_models:
             self._models_of_kind.setdefault(model.kind, set()).add(model.name)
@@ -98,6 +102,8 @@ class Engine:
     async def snapshot(self) -> AsyncIterator[Transaction]:
         """See the database as it is at one moment; fetch_fresh before it makes sure that nothing older is seen."""
         async with self._database.snapshot() as snapshot:
+            # Takes no snapshot yet: a generation that took their place after it would be empty to whoever has one.
+            await snapshot.execute(self._lock_tables)
             yield snapshot
 
     async def find_stale(self, after: UUID, journals_max: int) -> tuple[list[UUID], UUID | None]:
@@ -113,8 +119,8 @@ class Engine:
         """Fold at most EVENTS_MAX events. Returns: whether nothing is left to do."""
         async with self._database.transaction() as transaction:
             locked = await transaction.fetch(_LOCK, journal_ids)
-            # Those of a newer version of this code, which this one cannot fold, are left to it.
-            known = [row for row in locked if row["read_model"] in self._read_models]
+            # Those of another version of the code, which this one cannot fold, are left to it.
+            known = [row for row in locked if self._folds(row["read_model"], row["version"])]
             checkpoints = {(row["journal_id"], row["read_model"]): row["position"] for row in known}
             if begun or self._complete(journal_ids, checkpoints):
                 return await self._fold(transaction, checkpoints)
@@ -122,6 +128,10 @@ class Engine:
         # cannot deadlock with those who wait for them; journals that no read model reads get none.
         await self._database.fetch(_CREATE, journal_ids)
         return await self._step(journal_ids, begun=True)
+
+    def _folds(self, name: str, version: int) -> bool:
+        model = self._read_models.get(name)
+        return model is not None and model.version == version
 
     def _complete(self, journal_ids: Sequence[UUID], checkpoints: Collection[tuple[UUID, str]]) -> bool:
         begun: dict[UUID, set[str]] = {}

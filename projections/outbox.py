@@ -62,7 +62,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
         await transaction.execute(_DELETE, *zip(*over, strict=True))
 
 
-OUTBOX: Final = ReadModel("outbox", "user", 1, ("outbox",), project)
+OUTBOX: Final = ReadModel("outbox", "user", 1, ("outbox",), project, counted="expires_at > now()")
 
 
 class Outbox:

@@ -13,7 +13,6 @@ from eventstore.database import connect, open_database
 from eventstore.embedded import embedded_postgres
 from eventstore.errors import SchemaOutdated
 from eventstore.migrate import migrate, migrations, missing_migrations, require_migrated
-from projections.schema import create_read_models
 from service import READ_MODELS, migrate_database, open_app
 from tests.contract.books import opened, recorded
 
@@ -29,6 +28,8 @@ ALL_MADE = [*migrations(), *(model.name for model in READ_MODELS)]
 WITHOUT_JOURNAL = {
     "gagyebu_migrations_pkey": "of the database, not of a journal",
     "read_models_pkey": "of the code, not of a journal",
+    "rebuilds_pkey": "of the code, not of a journal",
+    "rebuild_ranges_pkey": "of many journals",
     "members_by_user": "finds the books of a user",
     "shares_by_id": "finds the link that a code opens",
     "denylist_by_expiry": "finds what has expired",
@@ -113,19 +114,6 @@ async def test_database_with_a_migration_missing_is_refused(owner, service):
     assert list(migrations())[-1:] == caught.value.missing == await missing_migrations(service)
 
 
-async def test_read_model_of_a_new_version_is_made_anew_and_the_others_stay(owner, store, engine, metadata):
-    book = await opened(store, metadata)
-    await recorded(store, metadata, book)
-    await engine.catch_up([book.id])
-    await owner.execute("UPDATE readmodels.read_models SET version = 0 WHERE name = 'totals'")
-    async with owner.transaction():
-        assert ["totals"] == await create_read_models(owner, READ_MODELS)
-    counts = "SELECT (SELECT count(*) FROM readmodels.totals), (SELECT count(*) FROM readmodels.entries)"
-    assert (0, 1) == tuple(await owner.fetchrow(counts))
-    await engine.catch_up([book.id])
-    assert (2, 1) == tuple(await owner.fetchrow(counts))
-
-
 @pytest.mark.parametrize("name", STATEMENTS)
 async def test_statement_prepares_under_the_services_role(service, name):
     await service.prepare(STATEMENTS[name])
@@ -149,6 +137,7 @@ async def test_every_key_begins_with_the_journal(owner):
     assert WITHOUT_JOURNAL.keys() == without
     unique = {row["name"].rpartition(".")[2] for row in indexes if row["indisunique"]}
     of_no_journal = {"gagyebu_migrations_pkey", "read_models_pkey", "attempts_pkey", "known_addresses_pkey"}
+    of_no_journal |= {"rebuilds_pkey", "rebuild_ranges_pkey"}
     assert of_no_journal == without & unique
 
 

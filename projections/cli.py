@@ -1,0 +1,399 @@
+"""The commands of the command line on read models: list them, rebuild them, prove them."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import asyncpg
+import click
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from eventstore.keys import Keyring
+from eventstore.sql import statement
+from projections import generations, rebuild
+from projections.compare import Difference
+from projections.engine import Engine, ReadModel
+from projections.filling import fill
+from projections.generations import owning
+from projections.rebuild import Note, Progress, Rebuilding, Spawn
+
+DIFFERENT: Final = 3
+"""The exit code where a rebuilt read model differs from the live one."""
+LOG_SECONDS: Final = 5.0
+
+_LIST = statement(__package__, "list_read_models")
+_LIST_REBUILDS = statement(__package__, "list_rebuilds")
+_GET = statement(__package__, "get_rebuild")
+
+_EXIT_CODES: Final = "Exit codes: 0 done (and equal), 1 failed, 2 usage, 3 the rebuilt rows differ from the live ones."
+
+
+@dataclass(frozen=True)
+class Administration:
+    """What a command works with."""
+
+    dsn: str
+    """Of the owner of the schema."""
+    engine: Engine
+    keyring: Keyring
+    read_models: Sequence[ReadModel]
+    spawn: Spawn
+
+    def find(self, names: Sequence[str], *, every: bool = False) -> list[ReadModel]:
+        """Raises: click.BadParameter, click.UsageError."""
+        known = {model.name: model for model in self.read_models}
+        if unknown := [name for name in names if name not in known]:
+            raise click.BadParameter(f"{unknown[0]} is none of {', '.join(known)}.", param_hint="NAME")
+        if not names and not every:
+            raise click.UsageError(f"Name read models, or say --all. There are {', '.join(known)}.")
+        return [known[name] for name in names or known]
+
+    def rebuilding(self, jobs: int, note: Note) -> Rebuilding:
+        return Rebuilding(self.dsn, self.engine, self.keyring, jobs, self.spawn, note)
+
+
+Open = Callable[[Any], AbstractAsyncContextManager[Administration]]
+"""Opens what commands work with, for the settings that the command line holds."""
+Run = Callable[[Coroutine[Any, Any, Any]], Any]
+"""Runs work to its end; what can be expected to fail ends with a sentence."""
+
+_AS_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
+_JOBS = click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold [default: one per core].")
+_NAMES = click.argument("names", metavar="NAME...", nargs=-1)
+_NAME = click.argument("name")
+
+
+def projections_group(open_administration: Open, run: Run, cores: int) -> click.Group:
+    """Make `gagyebu projections`."""
+    group = click.Group("projections", help=f"The read models: rebuilt while they are read. {_EXIT_CODES}")
+    _add_lists(group, open_administration, run)
+    _add_rebuilds(group, open_administration, run, cores)
+    _add_controls(group, open_administration, run, cores)
+    _add_ends(group, open_administration, run)
+    return group
+
+
+def _add_lists(group: click.Group, open_administration: Open, run: Run) -> None:
+    @group.command("list")
+    @_AS_JSON
+    @click.pass_obj
+    def list_models(settings: Any, as_json: bool) -> None:
+        """List the read models: version, generation, state, rows (estimated), size, and how far they are behind."""
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin, owning(admin.dsn) as connection:
+                return await _list(connection, admin.read_models)
+
+        _print(run(work()), as_json=as_json)
+
+    @group.command("status")
+    @_AS_JSON
+    @click.pass_obj
+    def status(settings: Any, as_json: bool) -> None:
+        """Show the last rebuild of each read model, and how far it has come."""
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin, owning(admin.dsn) as connection:
+                return [await _status(connection, admin, row) for row in await connection.fetch(_LIST_REBUILDS)]
+
+        _print(run(work()), as_json=as_json)
+
+
+async def _list(connection: asyncpg.Connection, models: Sequence[ReadModel]) -> list[dict[str, Any]]:
+    names, tables = [model.name for model in models], [",".join(model.tables) for model in models]
+    rows = await connection.fetch(_LIST, names, tables)
+    poisoned: dict[str, int] = {}
+    if await connection.fetchval("SELECT to_regclass('readmodels.poisoned') IS NOT NULL"):
+        counts = await connection.fetch("SELECT read_model, count(*) FROM readmodels.poisoned GROUP BY read_model")
+        poisoned = {row["read_model"]: row["count"] for row in counts}
+    return [
+        {
+            "name": row["name"],
+            "version": row["version"],
+            "generation": row["generation"],
+            "state": _state(row),
+            "rows": row["rows"],
+            "bytes": row["bytes"],
+            "journals_behind": row["journals_behind"],
+            "lag_events": row["lag_events"],
+            "lag_seconds": round(row["lag_seconds"], 3),
+            "poisoned": poisoned.get(row["name"], 0),
+        }
+        for row in rows
+    ]
+
+
+def _state(row: asyncpg.Record) -> str:
+    if row["state"] is None:
+        return "live"
+    return f"live, {'paused' if row['wanted'] == 'pause' else row['state']} generation {row['rebuilt_generation']}"
+
+
+async def _status(connection: asyncpg.Connection, admin: Administration, row: asyncpg.Record) -> dict[str, Any]:
+    model = next((model for model in admin.read_models if model.name == row["read_model"]), None)
+    under_way = row["state"] not in rebuild.OVER
+    return {
+        "name": row["read_model"],
+        "generation": row["generation"],
+        "state": "paused" if under_way and row["wanted"] == "pause" else row["state"],
+        "running": bool(under_way and model and await rebuild.is_running(connection, model)),
+        "events_done": row["events_done"],
+        "events": row["events"],
+        "started_at": row["started_at"],
+        "updated_at": row["updated_at"],
+        "report": orjson.loads(row["report"]) if row["report"] else None,
+    }
+
+
+def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores: int) -> None:
+    @group.command("rebuild", epilog=_EXIT_CODES)
+    @_NAMES
+    @click.option("--all", "every", is_flag=True, help="All read models, one after the other.")
+    @click.option("--swap-if-different", is_flag=True, help="Have the new rows read even where they differ.")
+    @_JOBS
+    @_AS_JSON
+    @click.pass_obj
+    def rebuild_models(
+        settings: Any, names: tuple[str, ...], every: bool, swap_if_different: bool, jobs: int | None, as_json: bool
+    ) -> None:
+        """Build read models anew beside the live ones, compare, and have the new ones read.
+
+        Nobody who reads or writes notices. One that was killed goes on where it was.
+        """
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin:
+                models = admin.find(names, every=every)
+                with _shown(as_json=as_json) as note:
+                    tools = admin.rebuilding(jobs or cores, note)
+                    return [
+                        await rebuild.rebuild(tools, model, swap_if_different=swap_if_different) for model in models
+                    ]
+
+        _end(run(work()), as_json=as_json)
+
+    @group.command("verify", epilog=_EXIT_CODES)
+    @_NAMES
+    @click.option("--all", "every", is_flag=True, help="All read models, one after the other.")
+    @_JOBS
+    @_AS_JSON
+    @click.pass_obj
+    def verify_models(settings: Any, names: tuple[str, ...], every: bool, jobs: int | None, as_json: bool) -> None:
+        """Compare read models with a fresh fold of all events; what is read stays as it is."""
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin:
+                models = admin.find(names, every=every)
+                with _shown(as_json=as_json) as note:
+                    tools = admin.rebuilding(jobs or cores, note)
+                    return [await rebuild.verify(tools, model) for model in models]
+
+        _end(run(work()), as_json=as_json)
+
+    @group.command("work", hidden=True)
+    @_NAME
+    @click.pass_obj
+    def work_at(settings: Any, name: str) -> None:
+        """Fill the rebuild of a read model, until standard input ends or nothing is left."""
+
+        async def work() -> None:
+            async with open_administration(settings) as admin:
+                filling = asyncio.create_task(fill(admin.dsn, admin.keyring, admin.read_models, name))
+                asyncio.get_running_loop().add_reader(sys.stdin.fileno(), filling.cancel)
+                await asyncio.wait([filling])
+                if not filling.cancelled():
+                    filling.result()
+
+        run(work())
+
+
+def _add_controls(group: click.Group, open_administration: Open, run: Run, cores: int) -> None:
+    @group.command("pause")
+    @_NAME
+    @_AS_JSON
+    @click.pass_obj
+    def pause(settings: Any, name: str, as_json: bool) -> None:
+        """Have a rebuild wait, within seconds, until `resume`."""
+        _print([run(_want(open_administration(settings), name, "pause"))], as_json=as_json)
+
+    @group.command("resume")
+    @_NAME
+    @_JOBS
+    @_AS_JSON
+    @click.pass_obj
+    def resume(settings: Any, name: str, jobs: int | None, as_json: bool) -> None:
+        """Have a paused rebuild go on; one whose command is gone goes on in this one."""
+
+        async def work() -> dict[str, Any]:
+            async with open_administration(settings) as admin:
+                (model,) = admin.find([name])
+                async with owning(admin.dsn) as connection:
+                    if not await rebuild.want(connection, model, "run"):
+                        raise click.ClickException(f"{name} is not being rebuilt.")
+                    if await rebuild.is_running(connection, model):
+                        return {"name": name, "wanted": "run"}
+                with _shown(as_json=as_json) as note:
+                    return await rebuild.rebuild(admin.rebuilding(jobs or cores, note), model)
+
+        done = run(work())
+        if "outcome" in done:
+            _end([done], as_json=as_json)
+        else:
+            _print([done], as_json=as_json)
+
+
+def _add_ends(group: click.Group, open_administration: Open, run: Run) -> None:
+    @group.command("cancel")
+    @_NAME
+    @_AS_JSON
+    @click.pass_obj
+    def cancel(settings: Any, name: str, as_json: bool) -> None:
+        """End a rebuild and drop its tables; what is read stays as it is."""
+
+        async def work() -> dict[str, Any]:
+            async with open_administration(settings) as admin, owning(admin.dsn) as connection:
+                (model,) = admin.find([name])
+                if not await rebuild.want(connection, model, "cancel"):
+                    raise click.ClickException(f"{name} is not being rebuilt.")
+                if not await rebuild.is_running(connection, model):
+                    await rebuild.discard(connection, model)
+                return {"name": name, "wanted": "cancel"}
+
+        _print([run(work())], as_json=as_json)
+
+    @group.command("drop-old")
+    @_NAMES
+    @_AS_JSON
+    @click.pass_obj
+    def drop_old(settings: Any, names: tuple[str, ...], as_json: bool) -> None:
+        """Drop the generations that are no longer read, of some read models or of all."""
+
+        async def work() -> list[dict[str, Any]]:
+            async with open_administration(settings) as admin, owning(admin.dsn) as connection:
+                return [
+                    {"name": model.name, "generation": number}
+                    for model in admin.find(names, every=True)
+                    for number in await _drop_old(connection, model)
+                ]
+
+        _print(run(work()), as_json=as_json)
+
+
+async def _want(opening: AbstractAsyncContextManager[Administration], name: str, wanted: str) -> dict[str, Any]:
+    """Raises: click.ClickException."""
+    async with opening as admin, owning(admin.dsn) as connection:
+        (model,) = admin.find([name])
+        if not await rebuild.want(connection, model, wanted):
+            raise click.ClickException(f"{name} is not being rebuilt.")
+        return {"name": name, "wanted": wanted}
+
+
+async def _drop_old(connection: asyncpg.Connection, model: ReadModel) -> list[int]:
+    """Returns: the numbers of the generations dropped; one that is being built is none of them."""
+    row = await connection.fetchrow(_GET, model.name)
+    building = row["generation"] if row and row["state"] not in (None, *rebuild.OVER) else None
+    kept = await generations.list_kept(connection, model)
+    old = [generation for generation in kept if generation.number != building]
+    for generation in old:
+        await generations.drop(connection, generation)
+    return [generation.number for generation in old]
+
+
+@contextmanager
+def _shown(*, as_json: bool) -> Iterator[Note]:
+    """Show progress on standard error: a bar in a terminal, a line now and then in a log."""
+    console = Console(stderr=True)
+    if as_json or not console.is_terminal:
+        yield _logged(lambda _line: None if as_json else click.echo(_line, err=True))
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console) as bars:
+        task = bars.add_task("", rate="")
+
+        def note(progress: Progress) -> None:
+            current = bars.tasks[0]
+            rate = f"{current.speed:,.0f}/s" if current.speed else ""
+            bars.update(
+                task,
+                description=f"{progress.name}: {progress.state}",
+                completed=progress.done,
+                total=progress.total or None,
+                rate=rate,
+            )
+
+        yield note
+
+
+def _logged(say: Callable[[str], None]) -> Note:
+    """A line at every change of state, and every few seconds one with the rate and what is left."""
+    began: dict[str, tuple[float, int]] = {}
+    said_at = 0.0
+    last = ""
+
+    def note(progress: Progress) -> None:
+        nonlocal said_at, last
+        state, at = f"{progress.name}: {progress.state}", time.monotonic()
+        first_at, first_done = began.setdefault(state, (at, progress.done))
+        if state == last and at - said_at < LOG_SECONDS:
+            return
+        rate = (progress.done - first_done) / (at - first_at) if at > first_at else 0
+        left = f", {rate:,.0f}/s, {(progress.total - progress.done) / rate:,.0f} s left" if rate else ""
+        say(f"{state} {progress.done:,} of {progress.total:,}{left}" if progress.total > 1 else state)
+        said_at, last = at, state
+
+    return note
+
+
+def _end(reports: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print the reports; the exit code tells whether all are equal."""
+    if as_json:
+        click.echo(orjson.dumps(reports, option=orjson.OPT_INDENT_2))
+    else:
+        for report in reports:
+            for line in _told(report):
+                click.echo(line)
+    if any(report["outcome"] == "different" for report in reports):
+        sys.exit(DIFFERENT)
+
+
+def _told(report: dict[str, Any]) -> Iterator[str]:
+    swapped = f"generation {report['generation']} is read now" if report["swapped"] else "what is read stays as it is"
+    compared = f", {report['journals']:,} journals compared" if report["journals"] is not None else ""
+    yield f"{report['read_model']}: {report['outcome']}{compared}; {swapped} ({report['seconds']} s)"
+    for listed in report["listed"]:
+        yield f"  {Difference(**listed)}"
+    if (more := (report["differences"] or 0) - len(report["listed"])) > 0:
+        yield f"  and {more:,} more differences"
+
+
+def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """A row per line, its columns named on top, or all of them as JSON."""
+    if as_json:
+        click.echo(orjson.dumps(rows, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2))
+        return
+    if not rows:
+        return
+    columns = [[name, *(_cell(row[name]) for row in rows)] for name in rows[0] if name != "report"]
+    widths = [max(map(len, column)) for column in columns]
+    for line in zip(*columns, strict=True):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%SZ}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,160 @@
+"""The proof: a generation's rows beside those that are read, row by row, field by field, journal by journal.
+
+Rows can only be compared where both have read a journal equally far. Most journals rest, and are compared in one
+snapshot; those in which somebody writes are kept as they are for the moment that it takes.
+"""
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+from eventstore.bulk import chunked
+from eventstore.keys import Keyring
+from eventstore.sql import statement
+from projections.engine import Engine
+from projections.generations import Generation, fold_behind
+
+LISTED_MAX: Final = 100
+"""Differences that a report lists; all are counted."""
+ROWS_MAX: Final = 500
+LOCKED_JOURNALS_MAX: Final = 20
+
+_LIST_RANGES = statement(__package__, "list_ranges")
+_POSITIONS = statement(__package__, "compare_positions")
+_LOCK_POSITIONS = statement(__package__, "lock_positions")
+_FIND_BEHIND_OF = statement(__package__, "find_behind_of")
+_LIST_COLUMNS = statement(__package__, "list_columns")
+
+_COMPARISON: Final = """
+SELECT to_jsonb(l)::text AS live, to_jsonb(n)::text AS rebuilt
+FROM (SELECT * FROM readmodels.{table} WHERE journal_id = ANY ($1) AND ({counted})) AS l
+FULL JOIN (SELECT * FROM {schema}.{table} WHERE journal_id = ANY ($1) AND ({counted})) AS n USING ({key})
+WHERE l IS DISTINCT FROM n
+"""
+"""Both sides are restricted before they are joined; a row of one side alone has null on the other."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A field that differs; without a field, a row that only one of both has."""
+
+    journal_id: str
+    table: str
+    key: dict[str, Any]
+    field: str | None
+    live: Any
+    rebuilt: Any
+
+    def __str__(self) -> str:
+        place = ", ".join(f"{name} {value}" for name, value in self.key.items() if name != "journal_id")
+        what = self.field or "the whole row"
+        return f"journal {self.journal_id}, {self.table} ({place}), {what}: live {self.live}, rebuilt {self.rebuilt}"
+
+
+@dataclass
+class Comparison:
+    """What has been compared, and what differs."""
+
+    journals: int = 0
+    differences: int = 0
+    listed: list[Difference] = field(default_factory=list)
+
+    def note(self, found: Iterator[Difference]) -> None:
+        for difference in found:
+            self.differences += 1
+            if len(self.listed) < LISTED_MAX:
+                self.listed.append(difference)
+
+    @property
+    def view(self) -> dict[str, Any]:
+        return {**asdict(self)}
+
+
+class Comparer:
+    """Compares a generation with the live one, over a connection that works on the generation."""
+
+    def __init__(
+        self, connection: asyncpg.Connection, generation: Generation, live: Generation, engine: Engine, keyring: Keyring
+    ) -> None:
+        self._connection = connection
+        self._generation = generation
+        self._live = live
+        self._engine = engine
+        self._keyring = keyring
+        self._keys: dict[str, list[str]] = {}
+        self.found = Comparison()
+
+    async def compare(self, note_journals: Callable[[int], Awaitable[None]]) -> Comparison:
+        """Compare everything; `note_journals` hears how many journals are done, and may raise to end it."""
+        for table in self._generation.model.tables:
+            columns = await self._connection.fetch(_LIST_COLUMNS, table)
+            self._keys[table] = [row["name"] for row in columns if row["in_key"]]
+        busy: list[UUID] = []
+        for first_id, end_id in _bounds(await self._connection.fetch(_LIST_RANGES, self._generation.model.name)):
+            busy += await self._compare_range(first_id, end_id)
+            await note_journals(self.found.journals)
+        for chunk in chunked(sorted(busy), LOCKED_JOURNALS_MAX):
+            await self._compare_locked(chunk)
+            await note_journals(self.found.journals)
+        return self.found
+
+    async def _compare_range(self, first_id: UUID, end_id: UUID | None) -> list[UUID]:
+        """Returns: the journals that could not be compared, because one has read further than the other."""
+        async with self._connection.transaction(isolation="repeatable_read", readonly=True):
+            numbers = (self._live.number, self._generation.number)
+            rows = await self._connection.fetch(_POSITIONS, self._live.model.name, *numbers, first_id, end_id)
+            await self._compare_rows([row["journal_id"] for row in rows if row["equal"]])
+        return [row["journal_id"] for row in rows if not row["equal"]]
+
+    async def _compare_locked(self, journal_ids: Sequence[UUID]) -> None:
+        """Bring both to one place, and compare before any of them can go on."""
+        model = self._generation.model
+        await self._engine.catch_up(journal_ids)
+        async with self._connection.transaction():
+            locked = await self._connection.fetch(_LOCK_POSITIONS, model.name, self._live.number, journal_ids)
+            until = {row["journal_id"]: row["position"] for row in locked}
+            behind = await self._connection.fetch(
+                _FIND_BEHIND_OF, model.name, self._generation.number, model.kind, journal_ids
+            )
+            await fold_behind(self._connection, self._generation, self._keyring, behind, until)
+            await self._compare_rows(journal_ids)
+
+    async def _compare_rows(self, journal_ids: Sequence[UUID]) -> None:
+        for table, key in self._keys.items():
+            statement = comparison(table, key, self._generation)
+            async for row in self._connection.cursor(statement, journal_ids, prefetch=ROWS_MAX):
+                self.found.note(_differences(table, key, row))
+        self.found.journals += len(journal_ids)
+
+
+def comparison(table: str, key: Sequence[str], generation: Generation) -> str:
+    """The query for the rows of some journals ($1) that differ between the generation and what is read."""
+    return _COMPARISON.format(
+        table=table, key=", ".join(key), schema=generation.schema, counted=generation.model.counted
+    )
+
+
+def _differences(table: str, key: Sequence[str], row: asyncpg.Record) -> Iterator[Difference]:
+    live: dict[str, Any] | None
+    rebuilt: dict[str, Any] | None
+    live, rebuilt = (json.loads(row[side]) if row[side] else None for side in ("live", "rebuilt"))
+    known = live or rebuilt or {}
+    place = {name: known[name] for name in key}
+    if live is None or rebuilt is None:
+        yield Difference(known["journal_id"], table, place, None, live, rebuilt)
+        return
+    for name, value in live.items():
+        if value != rebuilt[name]:
+            yield Difference(known["journal_id"], table, place, name, value, rebuilt[name])
+
+
+def _bounds(ranges: Sequence[asyncpg.Record]) -> Iterator[tuple[UUID, UUID | None]]:
+    """The ranges as they were cut, the first from the lowest id on: journals may have been begun since."""
+    for number, row in enumerate(ranges):
+        yield row["first_id"] if number else UUID(int=0), row["end_id"]
+    if not ranges:
+        yield UUID(int=0), None

@@ -1,0 +1,63 @@
+"""Filling a generation: processes that claim ranges of journals and fold them from their first event on.
+
+A range is one transaction, with its claim, its rows and its checkpoints: whoever dies in it leaves nothing behind, and
+another one claims it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+
+from eventstore.keys import Keyring
+from eventstore.sql import statement
+from eventstore.store import decode_rows
+from projections.engine import ReadModel
+from projections.generations import Generation, note_positions, owning
+
+PORTION_EVENTS: Final = 4_000
+"""Read, folded and written at a time; bounds memory, whatever the size of a journal."""
+PAUSE_SECONDS: Final = 0.2
+
+_CLAIM = statement(__package__, "claim_range")
+_READ = statement(__package__, "read_range")
+_FINISH = statement(__package__, "finish_range")
+_GET = statement(__package__, "get_rebuild")
+_GET_WANTED = statement(__package__, "get_wanted")
+_COUNT_LEFT = statement(__package__, "count_ranges_left")
+
+
+async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: str) -> None:
+    """Fold ranges of a read model's rebuild until none is left, or it is cancelled. Raises: StoreUnavailable."""
+    model = next(model for model in models if model.name == name)
+    async with owning(dsn) as connection:
+        row = await connection.fetchrow(_GET, name)
+    if row is None or row["generation"] is None:
+        return
+    generation = Generation(model, row["generation"])
+    async with owning(dsn, generation, synchronous_commit="off") as connection:
+        while (wanted := await connection.fetchval(_GET_WANTED, name)) != "cancel":
+            if wanted == "pause" or not await _fill_range(connection, generation, keyring):
+                if not await connection.fetchval(_COUNT_LEFT, name):
+                    return
+                await asyncio.sleep(PAUSE_SECONDS)  # paused, or the last ranges are in other hands
+
+
+async def _fill_range(connection: asyncpg.Connection, generation: Generation, keyring: Keyring) -> bool:
+    """Claim a range and fold it. Returns: whether there was one."""
+    name = generation.model.name
+    async with connection.transaction():
+        claimed = await connection.fetchrow(_CLAIM, name)
+        if claimed is None:
+            return False
+        cursor = await connection.cursor(_READ, claimed["first_id"], claimed["end_id"], generation.model.kind)
+        reached: dict[UUID, int] = {}
+        while rows := await cursor.fetch(PORTION_EVENTS):
+            events = decode_rows(rows, keyring)
+            await generation.model.project(connection, events)  # type: ignore[arg-type]
+            reached |= {event.journal_id: event.position for event in events}
+        await note_positions(connection, generation, reached)
+        await connection.execute(_FINISH, name, claimed["number"])
+    return True

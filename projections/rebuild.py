@@ -1,0 +1,415 @@
+"""Rebuilding a read model while it is read: fill a new generation, catch up, compare, swap.
+
+What has been done is recorded as it is done, so a rebuild that was killed at any moment goes on when it is asked for
+again. One at a time per read model: who runs it holds a lock that goes with the connection, however that ends.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from eventstore.database import translated
+from eventstore.errors import StoreError, StoreUnavailable
+from eventstore.keys import Keyring
+from eventstore.listener import Feed, listening
+from eventstore.sql import statement
+from projections import generations
+from projections.compare import Comparer, Comparison
+from projections.engine import Engine, ReadModel
+from projections.generations import Generation, owning
+from projections.projector import CHANNEL
+
+RANGE_EVENTS: Final = 20_000
+"""Folded in one transaction, which takes a second or so: what a kill costs, and how soon a pause is heard."""
+POLL_SECONDS: Final = 0.2
+SETTLED_EVENTS: Final = 500
+"""Folded within the locks of a swap, in some 30 ms; where more has been appended, that is done first."""
+SWAP_SECONDS_MAX: Final = 300
+REST_SECONDS_MAX: Final = 2.0
+INDEX_MEMORY: Final = "128MB"
+
+DONE: Final = "done"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+OVER: Final = (DONE, FAILED, CANCELLED)
+
+_GET = statement(__package__, "get_rebuild")
+_BEGIN = statement(__package__, "begin_rebuild")
+_MOVE = statement(__package__, "move_rebuild")
+_WANT = statement(__package__, "want_rebuild")
+_GET_WANTED = statement(__package__, "get_wanted")
+_GET_PROGRESS = statement(__package__, "get_progress")
+_COUNT_BEHIND = statement(__package__, "count_behind")
+_CUT = statement(__package__, "cut_ranges")
+
+
+@dataclass(eq=False)
+class RebuildRunning(StoreError):
+    """This read model is being rebuilt or verified already; `gagyebu projections status` shows how far it is."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class RebuildCancelled(StoreError):
+    """The rebuild was cancelled; what is read is as it was."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class RebuildFailed(StoreError):
+    """A process that fills the new generation failed; its log says why. The same command goes on where it stopped."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class SwapRefused(StoreError):
+    """Whoever reads these tables did not let go of them for minutes; the same command goes on where it stopped."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a rebuild has come; events are counted while it is filled, journals while it is compared."""
+
+    name: str
+    state: str
+    done: int
+    total: int
+
+
+Note = Callable[[Progress], None]
+Spawn = Callable[[str], Awaitable[asyncio.subprocess.Process]]
+"""Starts a process that fills the rebuild of the read model of this name."""
+
+
+@dataclass(frozen=True)
+class Rebuilding:
+    """What rebuilds are made with."""
+
+    dsn: str
+    """Of the owner of the schema."""
+    engine: Engine
+    keyring: Keyring
+    jobs: int
+    spawn: Spawn
+    note: Note
+
+
+async def rebuild(
+    tools: Rebuilding, model: ReadModel, *, swap_if_different: bool = False, wait: bool = False
+) -> dict[str, Any]:
+    """Build a read model anew from its events and have that read, if it is equal or of another version of the code.
+
+    `wait` for one that is running. Returns: the report.
+    Raises: RebuildRunning, RebuildCancelled, RebuildFailed, SwapRefused, StoreUnavailable.
+    """
+    async with _rebuilding(tools, model, wait=wait) as run:
+        found = await run.prove() if run.same_version else None
+        if found is not None and found.differences and not swap_if_different:
+            return await run.give_up(found)
+        return await run.swap(found)
+
+
+async def verify(tools: Rebuilding, model: ReadModel) -> dict[str, Any]:
+    """Compare a read model with a fresh fold of its events, which is dropped after it. Returns: the report.
+
+    Raises: RebuildRunning, RebuildCancelled, RebuildFailed, StoreUnavailable.
+    """
+    async with _rebuilding(tools, model, wait=False) as run:
+        return await run.give_up(await run.prove())
+
+
+async def want(connection: asyncpg.Connection, model: ReadModel, wanted: str) -> bool:
+    """Ask for a rebuild under way to pause, to go on or to end. Returns: whether there is one."""
+    return await connection.fetchval(_WANT, model.name, wanted) is not None
+
+
+async def is_running(connection: asyncpg.Connection, model: ReadModel) -> bool:
+    """Tell whether a command works at the read model's rebuild."""
+    if await _take(connection, model, wait=False):
+        await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCK_ID, model.name)
+        return False
+    return True
+
+
+async def discard(connection: asyncpg.Connection, model: ReadModel) -> bool:
+    """Drop a rebuild that nobody works at. Returns: whether there was one. Raises: RebuildRunning."""
+    if not await _take(connection, model, wait=False):
+        raise RebuildRunning(model.name)
+    row = await connection.fetchrow(_GET, model.name)
+    if row is None or row["state"] in (None, *OVER):
+        return False
+    await generations.drop(connection, Generation(model, row["generation"]))
+    await connection.execute(_MOVE, model.name, CANCELLED, None)
+    return True
+
+
+_LOCK_ID: Final = 0x6761_6779
+"""The number only has to be ours; beside it, the hash of the read model's name."""
+
+
+async def _take(connection: asyncpg.Connection, model: ReadModel, *, wait: bool) -> bool:
+    if wait:
+        await connection.execute("SELECT pg_advisory_lock($1, hashtext($2))", _LOCK_ID, model.name)
+        return True
+    taken: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", _LOCK_ID, model.name)
+    return taken
+
+
+@asynccontextmanager
+async def _rebuilding(tools: Rebuilding, model: ReadModel, *, wait: bool) -> AsyncIterator["_Run"]:
+    """Own a read model's rebuild, begun now or before, and fill it; who leaves by an error leaves it to be resumed."""
+    with translated():
+        async with owning(tools.dsn, synchronous_commit="off") as connection:
+            if not await _take(connection, model, wait=wait):
+                raise RebuildRunning(model.name)
+            run = await _open(connection, tools, model)
+            try:
+                await run.fill()
+                yield run
+            except RebuildCancelled:
+                await run.drop(CANCELLED, None)
+                raise
+
+
+async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadModel) -> "_Run":
+    """Resume what was left, unless it is of another version of the code; otherwise begin."""
+    row = await connection.fetchrow(_GET, model.name)
+    if row is None:
+        raise StoreUnavailable
+    live, begun = Generation(model, row["live_generation"]), Generation(model, row["generation"] or 0)
+    same = row["live_version"] == model.version
+    if begun.number and row["state"] not in OVER:
+        if row["version"] == model.version:
+            await want(connection, model, "run")
+            return await _Run.on(connection, tools, begun, live, row["indexes"], same)
+        await generations.drop(connection, begun)
+    generation = Generation(model, max(live.number, begun.number) + 1)
+    async with connection.transaction():
+        indexes = await generations.create(connection, generation)
+        await connection.execute("SET LOCAL search_path = readmodels, eventstore")
+        await connection.execute("DELETE FROM rebuild_ranges WHERE read_model = $1", model.name)
+        await connection.execute("SET LOCAL enable_sort = on")
+        await connection.execute("SET LOCAL enable_seqscan = on")
+        await connection.execute(_CUT, model.name, model.kind, RANGE_EVENTS)
+        await connection.execute(_BEGIN, model.name, generation.number, model.version, indexes)
+    return await _Run.on(connection, tools, generation, live, indexes, same)
+
+
+class _Run:
+    """A rebuild under way, over the connection that owns it."""
+
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        tools: Rebuilding,
+        generation: Generation,
+        live: Generation,
+        indexes: Sequence[str],
+        same_version: bool,
+    ) -> None:
+        self._connection = connection
+        self._tools = tools
+        self._generation = generation
+        self._live = live
+        self._indexes = indexes
+        self._begun_at = time.monotonic()
+        self.same_version = same_version
+
+    @classmethod
+    async def on(cls, connection: asyncpg.Connection, *rest: Any) -> "_Run":
+        run = cls(connection, *rest)
+        await generations.work_on(connection, run._generation)
+        return run
+
+    async def fill(self) -> None:
+        """Fold all journals into the new tables, and give those their indexes."""
+        await self._fill_ranges()
+        await self._move("catching up")
+        await generations.catch_up(self._connection, self._generation, self._tools.keyring)
+        await self._move("indexing")
+        await self._connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
+        for index in self._indexes:
+            await self._require_wanted()
+            await self._connection.execute(index)
+        for table in self._generation.model.tables:
+            await self._connection.execute(f"ANALYZE {self._generation.schema}.{table}")
+
+    async def prove(self) -> Comparison:
+        """Compare the new tables with those that are read."""
+        await self._move("comparing")
+        await generations.catch_up(self._connection, self._generation, self._tools.keyring)
+        total = (await self._progress())["journals"]
+
+        async def note_journals(done: int) -> None:
+            self._note("comparing", min(done, total), total)
+            await self._require_wanted()
+
+        comparer = Comparer(self._connection, self._generation, self._live, self._tools.engine, self._tools.keyring)
+        return await comparer.compare(note_journals)
+
+    async def swap(self, found: Comparison | None) -> dict[str, Any]:
+        """Have the new tables read, once all who read the old ones let go of them. Raises: SwapRefused."""
+        report = self._report(found, swapped=True)
+        until, rest_seconds = time.monotonic() + SWAP_SECONDS_MAX, POLL_SECONDS
+        await self._move("swapping")
+        async with listening(self._tools.dsn, CHANNEL) as feed:
+            news = _News(feed)
+            await self._settle()
+            while time.monotonic() < until:
+                await self._require_wanted()
+                await self._fold(await news.take())
+                with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, _Behind):
+                    await generations.swap(
+                        self._connection,
+                        self._generation,
+                        self._live,
+                        lambda: self._fold_last(news),
+                        lambda: self._end(DONE, report),
+                    )
+                    return report
+                await asyncio.sleep(rest_seconds)
+                rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)
+        raise SwapRefused(self._name)
+
+    async def give_up(self, found: Comparison) -> dict[str, Any]:
+        """Leave what is read as it is. Returns: the report."""
+        report = self._report(found, swapped=False)
+        await self.drop(DONE, report)
+        return report
+
+    async def drop(self, state: str, report: dict[str, Any] | None) -> None:
+        await generations.drop(self._connection, self._generation)
+        await self._end(state, report)
+
+    @property
+    def _name(self) -> str:
+        return self._generation.model.name
+
+    async def _fill_ranges(self) -> None:
+        """Have processes fill the ranges that are left. Raises: RebuildCancelled, RebuildFailed."""
+        if not (await self._progress())["ranges_left"]:
+            return
+        processes = [await self._tools.spawn(self._name) for _ in range(self._tools.jobs)]
+        try:
+            while any(process.returncode is None for process in processes):
+                await self._require_wanted()
+                progress = await self._progress()
+                self._note("filling", progress["events_done"], progress["events"])
+                await asyncio.sleep(POLL_SECONDS)
+                processes = [await self._kept(process) for process in processes]
+            if (await self._progress())["ranges_left"]:
+                raise RebuildFailed(self._name)
+        finally:
+            for process in processes:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    async def _kept(self, process: asyncio.subprocess.Process) -> asyncio.subprocess.Process:
+        """One that was killed is started again; one that failed would fail again."""
+        if process.returncode == -signal.SIGKILL:
+            return await self._tools.spawn(self._name)
+        return process
+
+    async def _progress(self) -> asyncpg.Record:
+        (row,) = await self._connection.fetch(_GET_PROGRESS, self._name)
+        return row
+
+    async def _require_wanted(self) -> None:
+        """Wait while a pause is wanted. Raises: RebuildCancelled."""
+        while (wanted := await self._connection.fetchval(_GET_WANTED, self._name)) != "run":
+            if wanted == "cancel":
+                raise RebuildCancelled(self._name)
+            self._note("paused", 0, 0)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _settle(self) -> None:
+        """Catch up until so little is left that it can be done within the locks."""
+        while await generations.catch_up(self._connection, self._generation, self._tools.keyring) > SETTLED_EVENTS:
+            await self._require_wanted()
+
+    async def _fold(self, heard: "set[UUID] | None") -> None:
+        if heard is None:
+            await self._settle()
+        else:
+            await generations.catch_up_journals(self._connection, self._generation, self._tools.keyring, list(heard))
+
+    async def _fold_last(self, news: "_News") -> None:
+        """Fold what those who read may have seen already. Raises: _Behind where that is too much."""
+        heard = await news.take_committed()
+        news.put_back(heard)  # should the swap not come about, this has not been folded
+        if heard is None:
+            raise _Behind
+        model, number = self._generation.model, self._generation.number
+        events = await self._connection.fetchval(_COUNT_BEHIND, model.name, number, model.kind, list(heard))
+        if events > SETTLED_EVENTS:
+            raise _Behind
+        await self._fold(heard)
+
+    async def _move(self, state: str) -> None:
+        await self._connection.execute(_MOVE, self._name, state, None)
+        self._note(state, 0, 0)
+        await self._require_wanted()
+
+    async def _end(self, state: str, report: dict[str, Any] | None) -> None:
+        text = orjson.dumps(report).decode() if report else None
+        await self._connection.execute(_MOVE, self._name, state, text)
+        self._note(state, 1, 1)
+
+    def _note(self, state: str, done: int, total: int) -> None:
+        self._tools.note(Progress(self._name, state, done, total))
+
+    def _report(self, found: Comparison | None, *, swapped: bool) -> dict[str, Any]:
+        equal = found is None or not found.differences
+        return {
+            "read_model": self._name,
+            "generation": self._generation.number,
+            "version": self._generation.model.version,
+            "outcome": ("equal" if equal else "different") if found is not None else "new version",
+            "swapped": swapped,
+            "journals": found.journals if found else None,
+            "differences": found.differences if found else None,
+            "listed": found.view["listed"] if found else [],
+            "seconds": round(time.monotonic() - self._begun_at, 3),
+        }
+
+
+class _Behind(Exception):
+    """More was appended than can be folded within the locks of a swap."""
+
+
+class _News:
+    """The journals that were appended to since they were last asked for."""
+
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
+        self._kept: set[UUID] | None = set()
+
+    async def take(self) -> set[UUID] | None:
+        """Take what was heard; None: too many to be named."""
+        payloads = await self._feed.next(0)
+        kept, self._kept = self._kept, set()
+        if kept is None or "" in payloads:
+            return None
+        return kept | {UUID(name) for payload in payloads for name in payload.split(",")}
+
+    async def take_committed(self) -> set[UUID] | None:
+        """As take, and sure to have all that was committed before: notifications come no later than an answer."""
+        await self._feed.connection.execute("SELECT 1")
+        return await self.take()
+
+    def put_back(self, heard: set[UUID] | None) -> None:
+        self._kept = heard
