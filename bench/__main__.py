@@ -14,18 +14,17 @@ import click
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
-from bench import append, imports, lifecycle, measure, reads, rebuild, report, sign_in
+from bench import append, catching_up, imports, lifecycle, measure, reads, rebuilding, report, sign_in
 from bench.books import OPERATIONS, SMALL
 from bench.generator import generating
 from bench.measure import Plan, Runs
 from bench.subjects import open_subjects
 from bench.verdicts import Results
 
-PARTS = (*OPERATIONS, "reads", "append", "import", "rebuild", "start", "signout", "signin")
+PARTS = (*OPERATIONS, "reads", "append", "import", "start", "signout", "signin", "rebuild", "catch-up")
 FULL = Plan(OPERATIONS, (1, 32, 64), (SMALL, 100_000), rounds=3, seconds=1.5)
 QUICK = Plan(OPERATIONS, (1, 64), (SMALL, 5_000), rounds=1, seconds=0.5)
 IMPORTED = 50_000
-REBUILT = 1_000_000
 READS_SECONDS = 1.0
 
 Found = TypeVar("Found")
@@ -103,9 +102,6 @@ async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, s
     if "import" in parts:
         with results.failing("import"):
             results.imports = await imports.measure(home, plan.rounds, 5_000 if quick else IMPORTED, step)
-    if "rebuild" in parts:
-        with results.failing("rebuild"):
-            results.rebuild = await rebuild.measure(home, 20_000 if quick else REBUILT, step)
     if "start" in parts:
         with results.failing("start"):
             results.start = await lifecycle.measure_start(home, plan.rounds, step)
@@ -115,6 +111,14 @@ async def _measure(results: Results, plan: Plan, parts: list[str], home: Path, s
     if "signin" in parts:
         with results.failing("signin"):
             results.sign_ins = await sign_in.measure_sign_ins(home, 3 if quick else 10, step)
+    if "rebuild" in parts:
+        with results.failing("rebuild"):
+            size = rebuilding.QUICK if quick else rebuilding.FULL
+            results.rebuild = await rebuilding.measure(home, size, step)
+    if "catch-up" in parts:
+        with results.failing("catch-up"):
+            events = 5_000 if quick else catching_up.BURST_EVENTS
+            results.catching_up = await catching_up.measure(home, events, step)
 
 
 def _stop_on_sigterm() -> None:

@@ -21,6 +21,7 @@ from bench.books import BARE, CRUD, OPERATIONS, SERVICE
 from bench.imports import Imports
 from bench.measure import Case, Run, Runs, median_of
 from bench.reads import ReadCase, ReadRuns
+from bench.rebuilding import Rebuild
 from bench.verdicts import Results, Verdict, verdicts
 
 WIDTH = 132  # where nobody's terminal says how wide it is
@@ -43,6 +44,8 @@ def print_report(results: Results) -> None:
         console.print(appends_table(results.appends))
     if results.imports:
         console.print(imports_table(results.imports))
+    if results.rebuild:
+        console.print(rebuild_table(results.rebuild))
     console.print(verdicts_table(verdicts(results)))
     for failure in results.failures:
         console.print(f"could not be measured: {failure}", style="red", markup=False)
@@ -142,6 +145,21 @@ def imports_table(found: Imports) -> Table:
     return table
 
 
+def rebuild_table(found: Rebuild) -> Table:
+    """Lay out how fast the same rows come to be, and what their users notice."""
+    table = Table(title=f"Entries and totals of {found.events:,} events", box=SIMPLE_HEAD)
+    table.add_column("how")
+    for name in ("events/s", "readers' p99 ms", "writers' p99 ms"):
+        table.add_column(name, justify="right")
+    alone, beside = ((f"{each.read_p99_ms:.1f}", f"{each.write_p99_ms:.1f}") for each in (found.alone, found.beside))
+    table.add_row("users alone", "", *alone)
+    table.add_row("rebuild", f"{found.rate:,.0f}", *beside)
+    table.add_row("all read models, by the projector", f"{found.first_fold_rate:,.0f}")
+    table.add_row("SQL alone, one backend", f"{found.sql_rate:,.0f}")
+    table.add_row("eventsourcing's ProjectionRunner", f"{found.runner_rate:,.0f}")
+    return table
+
+
 def _median_ms(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     return f"{median(known):.2f}" if known else ""
@@ -183,10 +201,11 @@ def write_json(results: Results, path: Path) -> None:
         ],
         "appends": [{**case._asdict(), "runs": _plain(found)} for case, found in results.appends.items()],
         "imports": results.imports,
-        "rebuild": results.rebuild,
         "start": results.start,
         "sign_out": results.sign_out,
         "sign_ins": results.sign_ins,
+        "rebuild": results.rebuild,
+        "catching_up": results.catching_up,
         "verdicts": verdicts(results),
         "failures": results.failures,
     }

@@ -10,13 +10,14 @@ import asyncpg
 from bench import append, measure
 from bench.append import AppendRuns
 from bench.books import BARE, CRUD, SERVICE, SMALL, Operation
+from bench.catching_up import CatchingUp
 from bench.contenders import INSERT, INSERT_WITH_RESET, PGBENCH, RECORDER, STORE, STORE_ONE_JOURNAL
 from bench.errors import BenchError
 from bench.imports import Imports
 from bench.lifecycle import SignOut, Start
 from bench.measure import Case, Run, Runs
 from bench.reads import CLIENTS, Kind, ReadRuns
-from bench.rebuild import Rebuild
+from bench.rebuilding import Rebuild
 from bench.sign_in import SignIns
 
 TARGET_CONNECTIONS = 64
@@ -33,10 +34,11 @@ class Results:
     reads: ReadRuns = field(default_factory=dict)
     appends: AppendRuns = field(default_factory=dict)
     imports: Imports | None = None
-    rebuild: Rebuild | None = None
     start: Start | None = None
     sign_out: SignOut | None = None
     sign_ins: SignIns | None = None
+    rebuild: Rebuild | None = None
+    catching_up: CatchingUp | None = None
     failures: list[str] = field(default_factory=list)
 
     @contextmanager
@@ -68,10 +70,11 @@ def verdicts(results: Results) -> list[Verdict]:
         *_judge_kinds_of_reads(results.reads),
         *_judge_appends(results.appends),
         *_judge_imports(results.imports),
-        *_judge_rebuild(results.rebuild),
         *_judge_sign_out(results.sign_out),
         *_judge_sign_ins(results.sign_ins),
         *_judge_start(results.start),
+        *_judge_rebuild(results.rebuild),
+        *_judge_catching_up(results.catching_up),
     ]
 
 
@@ -199,15 +202,6 @@ def _judge_imports(found: Imports | None) -> Sequence[Verdict]:
     )
 
 
-def _judge_rebuild(found: Rebuild | None) -> Sequence[Verdict]:
-    if found is None:
-        return []
-    return [
-        at_least("rebuild of entries and totals, of the same sums by SQL", found.limit_rate, found.rate, " events/s"),
-        at_most("rebuild, largest process", 200, found.peak_mb, " MB"),
-    ]
-
-
 def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:
     if found is None:
         return ()
@@ -229,4 +223,31 @@ def _judge_start(found: Start | None) -> Sequence[Verdict]:
         at_most("start with PostgreSQL, cold", 5, found.cold_s, " s"),
         at_most("start with PostgreSQL, warm", 1, found.warm_s, " s"),
         at_most("idle service, resident memory", 120, found.idle_mb, " MB"),
+    )
+
+
+def _judge_rebuild(found: Rebuild | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    what = f"rebuild of {found.events:,} events"
+    reads = found.beside.read_p99_ms / found.alone.read_p99_ms
+    writes = found.beside.write_p99_ms / found.alone.write_p99_ms
+    return (
+        at_least(f"{what}: rate ÷ SQL alone", 1, found.rate / found.sql_rate),
+        at_least(f"{what}: rate ÷ eventsourcing's ProjectionRunner", 50, found.rate / found.runner_rate),
+        at_most(f"{what}: memory of its largest process", 200, found.peak_mb, " MB"),
+        at_most(f"{what}: readers' p99 ÷ alone", 2, reads),
+        at_most(f"{what}: writers' p99 ÷ alone", 2, writes),
+        at_most(f"{what}: wrong totals meanwhile", 0, found.beside.wrong, f" of {found.beside.checks:,}"),
+    )
+
+
+def _judge_catching_up(found: CatchingUp | None) -> Sequence[Verdict]:
+    if found is None:
+        return ()
+    what = f"a burst of {found.burst_events:,} events"
+    return (
+        at_most(f"{what}: projected after", 2, found.burst_s, " s"),
+        at_most(f"{what} in one journal: projected after", 2, found.burst_in_one_s, " s"),
+        at_most(f"lag at {found.steady_rate:,.0f} creates a second: p99", 50, found.lag_p99_ms, " ms"),
     )
