@@ -250,6 +250,7 @@ class Engine:
         async with self._database.transaction() as transaction:
             locked = await transaction.fetch(work.lock, journal_ids)
             known = [row for row in locked if self._folds(row)]
+            work.stopped.update((row["journal_id"], row["read_model"]) for row in locked if not self._folds(row))
             if begun or self._complete(journal_ids, [(row["journal_id"], row["read_model"]) for row in known]):
                 return await self._fold(transaction, work.sort_out(known))
         # Rows to lock must exist first. They are made in a transaction of their own, which holds no locks and so
@@ -297,7 +298,7 @@ class Engine:
         return poison
 
     def _folds(self, row: asyncpg.Record) -> bool:
-        """Those of another version of the code, which this one cannot fold, are left to it."""
+        """Those of another version of the code, which this one cannot fold, are left to it: here they have stopped."""
         model = self._read_models.get(row["read_model"])
         return model is not None and model.version == row["version"]
 

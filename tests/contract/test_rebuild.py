@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import date
 from functools import partial
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from eventstore.errors import SchemaOutdated
 from projections.books import get_book
 from projections.generations import owning
+from projections.poison import ProjectionStopped
 from projections.rebuild import (
     RebuildCancelled,
     RebuildFailed,
@@ -20,6 +22,7 @@ from projections.rebuild import (
     want,
 )
 from projections.schema import create_read_models, find_outdated
+from projections.totals import get_totals
 from service import READ_MODELS, _administration, migrate_database, open_app
 from tests.contract.books import recorded
 from tests.contract.test_engine import lived_in, rows_of
@@ -284,6 +287,17 @@ async def test_code_of_another_version_folds_nothing_into_a_read_model(books, en
     await recorded(store, metadata, books[0])
     await engine.catch_up([books[0].id])
     assert before == await owner.fetch("SELECT * FROM readmodels.totals")
+
+
+async def test_code_of_another_version_answers_nothing_old(books, engine, store, metadata, owner):
+    book, *_ = books
+    whole_year = (metadata.actor, book.id, date(2024, 1, 1), date(2024, 12, 31), "day")
+    await owner.execute("UPDATE readmodels.read_models SET version = 99 WHERE name = 'totals'")
+    await get_totals(engine, *whole_year)
+    await recorded(store, metadata, book)
+    with pytest.raises(ProjectionStopped):
+        await get_totals(engine, *whole_year)
+    assert str(book.id) == str((await get_book(engine, metadata.actor, book.id))["id"])
 
 
 async def test_database_of_the_time_before_generations_is_brought_over(owner, dsn, books):
