@@ -1,7 +1,10 @@
 """Commands on who belongs to a book."""
 
 from collections.abc import Iterable
+from typing import Final
 from uuid import UUID
+
+import structlog
 
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
@@ -22,6 +25,10 @@ from ledger.commands.deciding import (
 )
 from ledger.errors import BooksShared, InvitationNotFound, TooBusy
 from ledger.invitation import LIFETIME, Invitation
+
+NO_ROLE: Final = "none"
+
+_log = structlog.get_logger("security")
 
 
 async def invite(
@@ -70,6 +77,7 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         except Conflict:
             continue
         ledger.books[book.id] = book
+        _tell(Settled(book), metadata, metadata.actor, invitation.role)
         return Settled(book), invitation.role
     raise TooBusy
 
@@ -93,7 +101,8 @@ async def change_role(
     ledger: Ledger, metadata: Metadata, book_id: UUID, user_id: UUID, role: str, check: BookCheck = unconditional
 ) -> Settled:
     """Give a member another role; `owner` hands the book over."""
-    return await change_book(ledger, metadata, book_id, OWNERS, lambda book: book.change_role(user_id, role), check)
+    settled = await change_book(ledger, metadata, book_id, OWNERS, lambda book: book.change_role(user_id, role), check)
+    return _tell(settled, metadata, user_id, role)
 
 
 async def remove_member(
@@ -101,4 +110,18 @@ async def remove_member(
 ) -> Settled:
     """Take somebody out of the book, or leave it."""
     roles = MEMBERS if user_id == metadata.actor else OWNERS
-    return await change_book(ledger, metadata, book_id, roles, lambda book: book.remove_member(user_id), check)
+    settled = await change_book(ledger, metadata, book_id, roles, lambda book: book.remove_member(user_id), check)
+    return _tell(settled, metadata, user_id, NO_ROLE)
+
+
+def _tell(settled: Settled, metadata: Metadata, user_id: UUID, role: str) -> Settled:
+    """Log who may do what in a book from now on: that is an event of security."""
+    if not settled.replayed:
+        told = {
+            "book_id": settled.book.id,
+            "user_id": user_id,
+            "actor": metadata.actor,
+            "request_id": metadata.request_id,
+        }
+        _log.info("role in a book", role=role, **told)
+    return settled

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from ledger.http.requests import LEDGER
 from ledger.invitation import LIFETIME
@@ -294,6 +295,21 @@ async def test_member_given_the_same_role_changes_nothing(home, viewer, book):
     for user, role in ((await viewer.id, "viewer"), (await home.id, "owner")):
         assert 200 == (await home.patch(f"/books/{book['id']}/members/{user}", {"role": role})).status
     assert before.content == (await home.get(f"/books/{book['id']}")).content
+
+
+async def test_who_may_do_what_in_a_book_is_logged_as_it_changes(home, viewer, book):
+    path = f"/books/{book['id']}/members/{await viewer.id}"
+    with structlog.testing.capture_logs() as lines:
+        await home.share(book, viewer, "viewer")
+        assert 200 == (await home.patch(path, {"role": "editor"})).status
+        assert 204 == (await home.delete(path)).status
+    told = [line for line in lines if line["event"] == "role in a book"]
+    actors = [await viewer.id, await home.id, await home.id]
+    assert list(zip(["viewer", "editor", "none"], actors, strict=True)) == [
+        (line["role"], str(line["actor"])) for line in told
+    ]
+    assert {(book["id"], await viewer.id)} == {(str(line["book_id"]), str(line["user_id"])) for line in told}
+    assert all(line["request_id"] for line in told)
 
 
 async def test_member_is_given_roles_that_exist_to_people_who_are_there(home, stranger, viewer, book):
