@@ -1,5 +1,6 @@
 """Commands on passkeys."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from auth.commands.proving import Proof, reauthenticate, record
 from auth.errors import IdempotencyKeyReused, PasskeyNotFound, TooManyPasskeys
 from auth.message import FACTORS_CHANGED
 from auth.passkeys import PASSKEYS_MAX, Passkey, Passkeys, passkeys_id
-from eventstore.codec import Metadata
+from eventstore.codec import Metadata, RecordedEvent
 from eventstore.store import replay
 
 
@@ -48,11 +49,12 @@ async def register_passkey(
     """
 
     async def attempt() -> tuple[Passkey, bool]:
-        earlier = await _registered_before(auth, metadata, user_id)
+        events = await auth.store.load_events(user_id, passkeys_id(user_id))
+        earlier = _registered_before(events, metadata)
         if earlier is not None:
             return earlier, True
         attested = auth.ceremonies.verify_registration(user_id, credential)
-        passkeys = await auth.store.load(user_id, Passkeys, passkeys_id(user_id)) or Passkeys(id=passkeys_id(user_id))
+        passkeys = replay(Passkeys, events) or Passkeys(id=passkeys_id(user_id))
         passkeys.register(
             attested.passkey_id,
             attested.credential_id,
@@ -70,11 +72,10 @@ async def register_passkey(
     return await retrying(attempt)
 
 
-async def _registered_before(auth: Auth, metadata: Metadata, user_id: UUID) -> Passkey | None:
+def _registered_before(events: Sequence[RecordedEvent], metadata: Metadata) -> Passkey | None:
     """What the same operation registered, as it was then. Raises: IdempotencyKeyReused."""
     if metadata.operation is None:
         return None
-    events = await auth.store.load_events(user_id, passkeys_id(user_id))
     for version, recorded in enumerate(events, start=1):
         if recorded.operation == metadata.operation and isinstance(recorded.event, Passkeys.Registered):
             passkeys = replay(Passkeys, events[:version])

@@ -265,4 +265,6 @@ def test_golden_events_are_folded_into_every_read_model():
     assert {
         ("day", date(2026, 11, 22)): Sums(9_000, 0, 0, 1),
         ("month", date(2026, 11, 1)): Sums(9_000, 0, 0, 1),
+        ("year", date(2026, 1, 1)): Sums(9_000, 0, 0, 1),
+        ("whole_month", date(2026, 11, 1)): Sums(9_000, 0, 0, 1),
     } == live

@@ -42,7 +42,7 @@ async def test_reads_that_need_what_stopped_are_503_and_all_else_is_served(
     assert (await home.get(f"/books/{other['id']}/totals?group_by=day")).json["total"] == "-12000"
     await home.record(book)  # writes go on
     await until(lambda: is_degraded(guest))
-    assert await readiness(guest) == ("degraded", 2)
+    assert await readiness(guest) == ("degraded", 3)
 
 
 async def test_sums_and_lists_that_would_lack_a_book_are_503_for_its_members_and_right_for_others(
