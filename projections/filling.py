@@ -5,6 +5,7 @@ another one claims it.
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import Final, cast
 from uuid import UUID
@@ -22,6 +23,8 @@ from projections.generations import Generation, note_positions, owning
 PORTION_EVENTS: Final = 4_000
 """Read, folded and written at a time; bounds memory, whatever the size of a journal."""
 PAUSE_SECONDS: Final = 0.2
+NICENESS: Final = 19
+"""A filling process takes the time that nobody else wants: those who read and write go first."""
 
 _CLAIM = statement(__package__, "claim_range")
 _READ = statement(__package__, "read_range")
@@ -33,6 +36,7 @@ _COUNT_LEFT = statement(__package__, "count_ranges_left")
 
 async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: str) -> None:
     """Fold ranges of a read model's rebuild until none is left, or it is cancelled. Raises: StoreUnavailable."""
+    os.nice(NICENESS)
     model = next(model for model in models if model.name == name)
     async with owning(dsn) as connection:
         row = await connection.fetchrow(_GET, name)

@@ -12,7 +12,7 @@ from eventstore.listener import Feed, listening
 from projections.engine import FIRST_JOURNAL, Engine
 
 CHANNEL: Final = "journals"
-GATHER_SECONDS: Final = 0.015
+GATHER_SECONDS: Final = 0.01
 """Appends of this long are folded together; reads never wait for it, they catch up themselves."""
 SWEEP_SECONDS: Final = 1.0
 SWEEP_JOURNALS_MAX: Final = 10_000
