@@ -499,9 +499,9 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
     try:
         async with connection.transaction():
             done = await migrate(connection)
-            done += await create_read_models(connection, READ_MODELS)
-            destroyed = await destroy_keys_brought_back(connection)
-            done += [f"{destroyed} keys of erased journals destroyed again"] if destroyed else []
+            erased = await destroy_keys_brought_back(connection)
+            done += await create_read_models(connection, READ_MODELS, erased)
+            done += [f"{len(erased)} keys of erased journals destroyed again"] if erased else []
         outdated = await find_outdated(connection, READ_MODELS)
     finally:
         await connection.close()

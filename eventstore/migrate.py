@@ -1,6 +1,7 @@
 """Migrations of the schema: numbered SQL files, forward only, each applied once, in order."""
 
 from importlib.resources import files
+from uuid import UUID
 
 import asyncpg
 
@@ -41,9 +42,9 @@ async def migrate(connection: asyncpg.Connection) -> list[str]:
     return missing
 
 
-async def destroy_keys_brought_back(connection: AnyConnection) -> int:
-    """Destroy the data keys of erased journals that came back from a backup. Returns: how many."""
-    return len(await connection.fetch(_DESTROY_KEYS_BROUGHT_BACK))
+async def destroy_keys_brought_back(connection: AnyConnection) -> list[UUID]:
+    """Destroy the data keys of erased journals that came back from a backup. Returns: those journals."""
+    return [row["journal_id"] for row in await connection.fetch(_DESTROY_KEYS_BROUGHT_BACK)]
 
 
 async def missing_migrations(connection: AnyConnection) -> list[str]:

@@ -1,6 +1,7 @@
 """The read models' tables: made where missing; those of another code version are rebuilt beside what is read."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 
@@ -9,11 +10,15 @@ from eventstore.sql import statement
 from projections.engine import ReadModel
 
 _CREATE_ENGINE = statement(__package__, "create_engine")
+_DELETE_CHECKPOINTS = statement(__package__, "delete_checkpoints")
 
 
-async def create_read_models(connection: asyncpg.Connection, read_models: Sequence[ReadModel]) -> list[str]:
+async def create_read_models(
+    connection: asyncpg.Connection, read_models: Sequence[ReadModel], erased: Sequence[UUID] = ()
+) -> list[str]:
     """Make the tables that are missing; inside a transaction that holds the migration lock.
 
+    What was read of `erased` journals while their keys were back is read again, without.
     Returns: the names of the read models made now; their rows follow from the events.
     """
     await connection.execute(_CREATE_ENGINE)
@@ -25,6 +30,7 @@ async def create_read_models(connection: asyncpg.Connection, read_models: Sequen
         await connection.execute(
             "INSERT INTO read_models (name, kind, version) VALUES ($1, $2, $3)", model.name, model.kind, model.version
         )
+    await connection.execute(_DELETE_CHECKPOINTS, erased)
     await connection.execute(f"GRANT USAGE ON SCHEMA readmodels TO {SERVICE_ROLE}")
     await connection.execute(
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA readmodels TO {SERVICE_ROLE}"

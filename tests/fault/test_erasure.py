@@ -148,6 +148,11 @@ async def test_migrate_destroys_keys_of_erased_journals_that_a_backup_brought_ba
     await user_cli("erase", me["id"], "--yes")
     await connection.execute("INSERT INTO eventstore.journal_keys VALUES ($1, $2)", *kept)
 
+    # Read anew while the key is back, as a rebuild would.
+    await connection.execute("DELETE FROM readmodels.checkpoints WHERE journal_id = $1", me["id"])
+    assert me["email"] in await user_cli("list")
+
     code, output, errors = await run_cli("migrate", **settings_of)
     assert (0, "1 keys of erased journals destroyed again\n") == (code, output), errors
     assert (0, "nothing to do\n", "") == await run_cli("migrate", **settings_of)
+    assert me["email"] not in await user_cli("list")
