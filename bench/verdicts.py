@@ -206,7 +206,7 @@ def _judge_sign_out(found: SignOut | None) -> Sequence[Verdict]:
     if found is None:
         return ()
     here = Verdict("sign-out, same worker", "at once", "at once" if found.at_once else "later", found.at_once)
-    return here, at_most("sign-out, other worker: p99", 50, found.p99_ms, " ms")
+    return here, at_most("sign-out, other worker: p99", 50, found.p99_ms, " ms", f" (p50 {found.p50_ms:.2g})")
 
 
 def _judge_sign_ins(found: SignIns | None) -> Sequence[Verdict]:
