@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -124,6 +124,8 @@ PROJECTOR: Final = web.AppKey("projector", Projector)
 _log = structlog.get_logger("service")
 
 Result = TypeVar("Result")
+Embedded = Callable[[Path], AbstractAsyncContextManager[str]]
+"""Opens the embedded PostgreSQL of a data directory: as the one who runs it, or beside it."""
 
 
 @dataclass(frozen=True)
@@ -531,12 +533,12 @@ def _log_progress(progress: Progress) -> None:
 
 
 @asynccontextmanager
-async def open_dsn(settings: Settings) -> AsyncIterator[str]:
+async def open_dsn(settings: Settings, embedded: Embedded = embedded_postgres) -> AsyncIterator[str]:
     """The database that is set, or the embedded one, migrated."""
     if settings.database_url:
         yield settings.database_url
         return
-    async with embedded_postgres(settings.data_dir) as dsn:
+    async with embedded(settings.data_dir) as dsn:
         await migrate_database(dsn, settings)
         yield dsn
 
@@ -762,21 +764,10 @@ def _run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 @asynccontextmanager
-async def reached_dsn(settings: Settings) -> AsyncIterator[str]:
-    """The database for one command, beside services that run or not."""
-    if settings.database_url:
-        yield settings.database_url
-        return
-    async with reached_postgres(settings.data_dir) as dsn:
-        await migrate_database(dsn, settings)
-        yield dsn
-
-
-@asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[tuple[EventStore, Engine, MasterKey]]:
     """The store for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = await stack.enter_async_context(reached_dsn(settings))
+        dsn = await stack.enter_async_context(open_dsn(settings, reached_postgres))
         master_key = _master_key(settings)
         database = await stack.enter_async_context(open_database(dsn, pool_size_max=1))
         keyring = Keyring(master_key)
@@ -796,7 +787,7 @@ async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Admi
 async def open_projections(settings: Settings) -> AsyncIterator[projections.cli.Administration]:
     """The read models for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.migrate_database_url or await stack.enter_async_context(reached_dsn(settings))
+        dsn = settings.migrate_database_url or await stack.enter_async_context(open_dsn(settings, reached_postgres))
         yield await stack.enter_async_context(_administration(settings, dsn))
 
 
@@ -827,7 +818,7 @@ async def _administration(settings: Settings, dsn: str) -> AsyncIterator[project
 @asynccontextmanager
 async def open_reading(settings: Settings) -> AsyncIterator[Database]:
     """The database for one command that needs no key. Raises: StoreError."""
-    async with reached_dsn(settings) as dsn, open_database(dsn, pool_size_max=1) as database:
+    async with open_dsn(settings, reached_postgres) as dsn, open_database(dsn, pool_size_max=1) as database:
         yield database
 
 
@@ -842,7 +833,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
 async def open_owner(settings: Settings) -> AsyncIterator[tuple[asyncpg.Connection, Keyring]]:
     """The database, migrated, for its owner. Raises: StoreError, click.UsageError."""
     keyring = Keyring(_master_key(settings))
-    async with reached_dsn(settings) as dsn:
+    async with open_dsn(settings, reached_postgres) as dsn:
         owner = settings.migrate_database_url or dsn
         await migrate_database(owner, settings)
         connection = await asyncpg.connect(owner)

@@ -12,12 +12,13 @@ from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.book import EDITOR, OWNER, Book
-from ledger.entry import TRANSFER_IN, Entry, Posting
+from ledger.entry import Entry
 from ledger.errors import BookNotFound
 from ledger.money import decimals_of, format_amount
 from ledger.views import category_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
+from projections.postings import add, moved
 from projections.search import searchable
 
 _LOAD_BOOKS = statement(__package__, "load_books")
@@ -190,20 +191,9 @@ class Books:
 
     def _count(self, journal_id: UUID, event: Any) -> None:
         book = self.books[journal_id]
-        removed: Posting | None = getattr(event, "removes", None)
-        added: Posting | None = getattr(event, "adds", None)
-        for posting, sign in ((removed, -1), (added, 1)):
-            if posting is None:
-                continue
+        for posting, sign in moved(event):
             book.entry_count += sign
-            amount_minor = sign * posting.amount_minor
-            match posting.kind:
-                case "income":
-                    book.income_minor += amount_minor
-                case "expense":
-                    book.expense_minor += amount_minor
-                case _:
-                    book.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
+            add(book, posting, sign)
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:

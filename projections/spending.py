@@ -9,14 +9,15 @@ from uuid import UUID
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.entry import Entry, Posting
+from ledger.entry import Entry
 from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
 from projections.moments import Moment
 from projections.past_books import read_past
+from projections.postings import NONE, Stream, authored
 from projections.statements import month_shown
-from projections.totals import NONE, Stream, Sums, load_authors, month_end
+from projections.totals import Sums, load_authors, month_end
 
 _ADD = statement(__package__, "add_spending")
 _GET = statement(__package__, "get_spending")
@@ -32,16 +33,9 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
     `authors`: who recorded the entries that these events change but do not record.
     """
     spent: dict[Key, Sums] = {}
-    known = dict(authors or {})
-    for recorded in events:
-        stream = (recorded.journal_id, recorded.stream_id)
-        if recorded.version == 1:
-            known[stream] = recorded.actor
-        for name, sign in (("removes", -1), ("adds", 1)):
-            posting: Posting | None = getattr(recorded.event, name, None)
-            if posting is not None and posting.kind in {"income", "expense"}:
-                key = (recorded.journal_id, posting.occurred_on.replace(day=1), known[stream] or NONE)
-                spent.setdefault(key, Sums()).add(posting, sign)
+    for journal_id, member_id, posting, sign in authored(events, authors or {}):
+        if posting.kind in {"income", "expense"}:
+            spent.setdefault((journal_id, posting.occurred_on.replace(day=1), member_id), Sums()).add(posting, sign)
     return spent
 
 

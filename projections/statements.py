@@ -10,7 +10,7 @@ from uuid import UUID
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.entry import TRANSFER_IN, Entry, Posting
+from ledger.entry import Entry
 from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from ledger.views import category_view, view_of_category
@@ -19,6 +19,7 @@ from projections.moments import Moment
 from projections.paging import Page, page_of
 from projections.past import sum_entries_at
 from projections.past_books import read_past
+from projections.postings import add, moved
 from projections.totals import month_end
 
 _ADD = statement(__package__, "add_statements")
@@ -39,17 +40,6 @@ class Flows:
     transferred_minor: int = 0
     entry_count: int = 0
 
-    def add(self, posting: Posting, sign: int) -> None:
-        amount_minor = sign * posting.amount_minor
-        self.entry_count += sign
-        match posting.kind:
-            case "income":
-                self.income_minor += amount_minor
-            case "expense":
-                self.expense_minor += amount_minor
-            case _:
-                self.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
-
 
 def fold(events: Iterable[RecordedEvent]) -> dict[Key, Flows]:
     """What events add to each month, negative where they take away."""
@@ -57,11 +47,10 @@ def fold(events: Iterable[RecordedEvent]) -> dict[Key, Flows]:
     for recorded in events:
         if not isinstance(recorded.event, Entry.Event):
             continue
-        for name, sign in (("removes", -1), ("adds", 1)):
-            posting: Posting | None = getattr(recorded.event, name, None)
-            if posting is not None:
-                key = (recorded.journal_id, posting.occurred_on.replace(day=1))
-                months.setdefault(key, Flows()).add(posting, sign)
+        for posting, sign in moved(recorded.event):
+            flows = months.setdefault((recorded.journal_id, posting.occurred_on.replace(day=1)), Flows())
+            flows.entry_count += sign
+            add(flows, posting, sign)
     return months
 
 

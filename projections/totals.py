@@ -10,10 +10,11 @@ from uuid import UUID
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.entry import TRANSFER_IN, Entry, Posting
+from ledger.entry import Entry, Posting
 from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
+from projections.postings import NONE, Stream, add, authored
 
 _ADD = statement(__package__, "add_totals")
 _LOAD_AUTHORS = statement(__package__, "load_authors")
@@ -29,12 +30,9 @@ GRAINS: Final = {
 }
 """What a range is summed up from for each grouping, besides single days: the longer a grain, the fewer its rows."""
 GROUPINGS: Final = tuple(name for name in GRAINS if name)
-NONE: Final = UUID(int=0)
-"""Stands in a key for no category, and for the system as member."""
 _DAY: Final = timedelta(days=1)
 
 Key = tuple[UUID, str, date, UUID, UUID]
-Stream = tuple[UUID, UUID]
 
 
 @dataclass
@@ -47,16 +45,8 @@ class Sums:
     entry_count: int = 0
 
     def add(self, posting: Posting, sign: int) -> None:
-        amount_minor = sign * posting.amount_minor
-        match posting.kind:
-            case "income":
-                self.income_minor += amount_minor
-                self.entry_count += sign
-            case "expense":
-                self.expense_minor += amount_minor
-                self.entry_count += sign
-            case _:
-                self.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
+        self.entry_count += sign if posting.kind in {"income", "expense"} else 0
+        add(self, posting, sign)
 
 
 def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | None = None) -> dict[Key, Sums]:
@@ -65,18 +55,9 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
     `authors`: who recorded the entries that these events change but do not record.
     """
     sums: dict[Key, Sums] = {}
-    known = dict(authors or {})
-    for recorded in events:
-        stream = (recorded.journal_id, recorded.stream_id)
-        if recorded.version == 1:
-            known[stream] = recorded.actor
-        for name, sign in (("removes", -1), ("adds", 1)):
-            posting: Posting | None = getattr(recorded.event, name, None)
-            if posting is None:
-                continue
-            dimensions = (posting.category_id or NONE, known[stream] or NONE)
-            for key in _counted_in(recorded.journal_id, posting.occurred_on, *dimensions):
-                sums.setdefault(key, Sums()).add(posting, sign)
+    for journal_id, member_id, posting, sign in authored(events, authors or {}):
+        for key in _counted_in(journal_id, posting.occurred_on, posting.category_id or NONE, member_id):
+            sums.setdefault(key, Sums()).add(posting, sign)
     return sums
 
 

@@ -13,8 +13,9 @@ import projections
 from projections import entries
 from projections.entries import ORDERS, Filters
 from projections.paging import Page
+from projections.postings import NONE
 from projections.search import searchable_entry, terms_of_entry
-from projections.totals import GRAINS, NONE, cut
+from projections.totals import GRAINS, cut
 from tests.given import an_id
 from tests.told import OWNER
 

@@ -4,8 +4,9 @@ from datetime import date
 
 from ledger.entry import TRANSFER_IN, TRANSFER_OUT
 from projections import spending, statements
+from projections.postings import NONE
 from projections.statements import Flows
-from projections.totals import NONE, Sums
+from projections.totals import Sums
 from tests.given import an_id
 from tests.told import BOOK, DAY, EDITOR, ENTRY, OWNER, Journal, a_book, a_posting, an_entry
 
