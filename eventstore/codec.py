@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
-from types import NoneType
-from typing import Any, Final, NamedTuple, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, NotRequired, TypedDict, cast
 from uuid import UUID
 
 import asyncpg
@@ -21,7 +20,6 @@ from eventsourcing.utils import get_topic, resolve_topic
 from eventstore.aggregate import Aggregate, Created
 from eventstore.keys import NONCE_BYTES
 
-_JSON_TYPES: Final = (str, int, bool, list[str])
 _STORE_FIELDS: Final = frozenset({"originator_id", "originator_version", "originator_topic", "timestamp"})
 
 
@@ -59,8 +57,7 @@ class PlainEvent(NamedTuple):
     fields: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordedEvent:
+class RecordedEvent(msgspec.Struct, frozen=True):
     """An event as read back: the domain's event, and what the store knows of it."""
 
     journal_id: UUID
@@ -145,59 +142,90 @@ def metadata_fields(metadata: Metadata) -> dict[str, Any]:
     return fields
 
 
+class _Form(NamedTuple):
+    """How the events of one topic are stored, as the code is now."""
+
+    kind: type[Aggregate.Event]
+    state: msgspec.json.Decoder[dict[str, Any]]
+    version: int
+    sealed: list[tuple[str, bytes, msgspec.json.Decoder[Any]]]
+    """The name of each sealed field, the same as bytes, and what its text holds."""
+    creates: str | None
+    """The topic of the aggregate that it creates."""
+
+
+@cache
+def _form_of(topic: str) -> _Form:
+    kind = resolve_topic(topic)
+    own = {field.name: field.type for field in dataclasses.fields(kind) if field.name not in _STORE_FIELDS}
+    version = getattr(kind, "class_version", 1)
+    stored = {name: str | None if name in kind.SEALED else type_ for name, type_ in own.items()}
+    told = {"actor": str, "request_id": str, "operation": NotRequired[UUID], "fingerprint": NotRequired[str]}
+    versioned = {"class_version": Literal[version]} if version > 1 else {}
+    state = cast("Any", TypedDict)("State", {**stored, **told, **versioned})
+    sealed = [(name, name.encode(), msgspec.json.Decoder(own[name])) for name in kind.SEALED]
+    creates = topic.rpartition(".")[0] if issubclass(kind, Created) else None
+    return _Form(kind, msgspec.json.Decoder(state), version, sealed, creates)
+
+
 def decode(row: asyncpg.Record, key: AESGCM | None) -> RecordedEvent:
     """Turn a stored event back; without its data key (erased) its sealed fields are None."""
-    state = orjson.loads(row["state"])
+    journal_id, stream_id, version = row["journal_id"], row["stream_id"], row["version"]
+    recorded_at = row["recorded_at"]
+    form = _form_of(row["topic"])
+    try:
+        state = form.state.decode(row["state"])
+    except msgspec.ValidationError:
+        state = _upcast(form, row)
+    state.pop("class_version", None)
     actor, request_id = state.pop("actor"), state.pop("request_id")
     operation, fingerprint = state.pop("operation", None), state.pop("fingerprint", None)
-    journal_id, stream_id, version, topic = row["journal_id"], row["stream_id"], row["version"], row["topic"]
-    cls = resolve_topic(topic)
-    owner = journal_id.bytes + stream_id.bytes
-    for field in cls.SEALED:
-        if state.get(field) is not None:
-            state[field] = _unseal(state[field], key, owner, version, field) if key else None
-    state["timestamp"] = row["recorded_at"]
-    if issubclass(cls, Created):
-        state["originator_topic"] = topic.rpartition(".")[0]
-    stored = StoredEvent(stream_id, version, topic, cast(bytes, state))
-    event = cast(Aggregate.Event, _mapper.to_domain_event(stored))
-    fields = vars(event)
-    for name, kind in _structured_fields(cls):
-        if fields[name] is not None:
-            fields[name] = msgspec.convert(fields[name], kind)
+    if form.sealed:
+        _unseal(state, form, key, journal_id.bytes + stream_id.bytes + version.to_bytes(4))
+    state |= {"originator_id": stream_id, "originator_version": version, "timestamp": recorded_at}
+    if form.creates:
+        state["originator_topic"] = form.creates
+    event = object.__new__(form.kind)
+    vars(event).update(state)
     actor_id = None if actor == "system" else _user_id(actor)
     return RecordedEvent(
         journal_id,
         row["position"],
         stream_id,
         version,
-        row["recorded_at"],
+        recorded_at,
         actor_id,
         request_id,
         event,
-        UUID(operation) if operation else None,
+        operation,
         fingerprint,
     )
+
+
+def _upcast(form: _Form, row: asyncpg.Record) -> dict[str, Any]:
+    """Bring the state of an event that was stored by earlier code to its present form.
+
+    Raises: msgspec.ValidationError, or what an upcaster raises, where it is no event of its topic.
+    """
+    state = cast("bytes", orjson.loads(row["state"]))
+    event = _mapper.to_domain_event(StoredEvent(row["stream_id"], row["version"], row["topic"], state))
+    upcast: dict[str, Any] = msgspec.convert({**vars(event), "class_version": form.version}, form.state.type)
+    return upcast
+
+
+def _unseal(state: dict[str, Any], form: _Form, key: AESGCM | None, owner: bytes) -> None:
+    for name, context, text in form.sealed:
+        if key is None:
+            state[name] = None
+        elif state[name] is not None:
+            content = a2b_base64(state[name])
+            state[name] = text.decode(key.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], owner + context))
 
 
 @lru_cache(10_000)
 def _user_id(text: str) -> UUID:
     """The same few users act again and again, and reading a UUID costs more than finding it."""
     return UUID(text)
-
-
-@cache
-def _structured_fields(cls: type[Aggregate.Event]) -> list[tuple[str, Any]]:
-    """The fields of an event whose values JSON cannot tell (ids, dates, records), each with its type but for None."""
-    own = [field for field in dataclasses.fields(cls) if field.name not in _STORE_FIELDS]
-    kinds = [(field.name, _without_none(field.type)) for field in own]
-    return [(name, kind) for name, kind in kinds if kind not in _JSON_TYPES]
-
-
-def _without_none(kind: Any) -> Any:
-    """`X | None` is X here: None needs no conversion."""
-    inner = [part for part in get_args(kind) if part is not NoneType]
-    return inner[0] if NoneType in get_args(kind) and len(inner) == 1 else kind
 
 
 def fresh_nonces(count: int) -> Iterator[bytes]:
@@ -209,9 +237,3 @@ def fresh_nonces(count: int) -> Iterator[bytes]:
 
 def _seal(value: Any, key: AESGCM, nonce: bytes, context: bytes) -> str:
     return b2a_base64(nonce + key.encrypt(nonce, canonical(value), context), newline=False).decode("ascii")
-
-
-def _unseal(sealed: str, key: AESGCM, owner: bytes, version: int, field: str) -> Any:
-    content = a2b_base64(sealed)
-    context = owner + version.to_bytes(4) + field.encode()
-    return orjson.loads(key.decrypt(content[:NONCE_BYTES], content[NONCE_BYTES:], context))
