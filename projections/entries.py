@@ -20,7 +20,6 @@ from ledger.views import KINDS_SHOWN, category_view, entry_view, transfer_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
 from projections.search import (
-    TAG_SEPARATOR,
     salt_of,
     searchable_entry,
     term_of_category,
@@ -31,7 +30,6 @@ from projections.search import (
 )
 
 _LOAD = statement(__package__, "load_entries")
-_ADD = statement(__package__, "add_entries")
 _END = statement(__package__, "end_entries")
 _GET = statement(__package__, "get_entry")
 _FIND = statement(__package__, "find_entries")
@@ -93,6 +91,8 @@ class EntryRow(NamedTuple):
     changed_by: UUID | None
     updated_at: datetime
 
+
+_COLUMNS: Final = (*EntryRow._fields, "searched", "terms")
 
 Key = tuple[UUID, UUID]
 _Change = Entry.Amended | Entry.Deleted | Entry.Restored | Entry.Reverted
@@ -174,7 +174,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
     if replaced:
         await transaction.execute(_END, *zip(*((*row[:3], row.until) for row in replaced), strict=True))
     if added:
-        await transaction.execute(_ADD, *_columns(added))
+        await transaction.copy_records_to_table("entries", columns=_COLUMNS, records=map(_stored, added))
 
 
 def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:
@@ -185,20 +185,13 @@ def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:
     return [key for key, version in first.items() if version > 1]
 
 
-def _columns(rows: Sequence[EntryRow]) -> Iterable[Sequence[Any]]:
-    """The columns of rows, as add_entries.sql takes them."""
-    columns = dict(zip(EntryRow._fields, zip(*rows, strict=True), strict=True))
-    columns["tags"] = tuple(None if tags is None else TAG_SEPARATOR.join(tags) for tags in columns["tags"])
-    texts = [searchable_entry(row.memo, row.tags) for row in rows]
-    return (*columns.values(), texts, [_terms(row, text) for row, text in zip(rows, texts, strict=True)])
-
-
-def _terms(row: EntryRow, text: str) -> str | None:
-    """The terms of a current version, as an array in text: of a real one the driver looks at each element for long."""
-    if row.until is not None:
-        return None
-    terms = terms_of_entry(row.journal_id, text, row.category_id, KINDS_SHOWN[row.kind])
-    return f"{{{','.join(map(str, terms))}}}"
+def _stored(row: EntryRow) -> tuple[Any, ...]:
+    """A row as it is stored: only a current version is found by its terms."""
+    text = searchable_entry(row.memo, row.tags)
+    terms = None
+    if row.until is None:
+        terms = terms_of_entry(row.journal_id, text, row.category_id, KINDS_SHOWN[row.kind])
+    return (*row, text, terms)
 
 
 ENTRIES: Final = ReadModel("entries", "book", 2, ("entries",), project)

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from eventstore.codec import decode
+from eventstore.collector import spare_collector
 from eventstore.database import Transaction
 from eventstore.keys import Keyring
 from eventstore.sql import statement
@@ -37,6 +38,7 @@ _COUNT_LEFT = statement(__package__, "count_ranges_left")
 async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: str) -> None:
     """Fold ranges of a read model's rebuild until none is left, or it is cancelled. Raises: StoreUnavailable."""
     os.nice(NICENESS)
+    spare_collector()
     model = next(model for model in models if model.name == name)
     async with owning(dsn) as connection:
         row = await connection.fetchrow(_GET, name)

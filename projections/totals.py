@@ -71,7 +71,7 @@ def _counted_in(journal_id: UUID, day: date, category_id: UUID, member_id: UUID)
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
     of_entries = [event for event in events if isinstance(event.event, Entry.Event)]
     authors = await load_authors(transaction, of_entries)
-    rows = [(*key, *vars(sums).values()) for key, sums in fold(of_entries, authors).items()]
+    rows = [(*key, *map(str, vars(sums).values())) for key, sums in fold(of_entries, authors).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
