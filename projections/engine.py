@@ -5,6 +5,7 @@ in one transaction: any number of readers and projectors may do so at once, on a
 other, as they need the result; those in the background leave to others what others have locked, and so share the work.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ EVENTS_MAX: Final = 2_000
 TURN_EVENTS: Final = 100
 """Decoded and folded at a stretch, which takes some milliseconds; then it is others' turn."""
 JOURNALS_MAX: Final = 200
+LANES: Final = 2
+"""Journals caught up side by side in the background: while one waits for the database, the other is folded."""
 FIRST_JOURNAL: Final = UUID(int=0)
 
 _LOCK = statement(__package__, "lock_checkpoints")
@@ -155,7 +158,14 @@ class Engine:
 
         Returns: the journals that were left to others. Raises: StoreUnavailable.
         """
-        return (await self._work(journal_ids, _Work(_LOCK_FREE))).held
+        ids = sorted(journal_ids)
+        lanes = [self._work(ids[lane::LANES], _Work(_LOCK_FREE)) for lane in range(LANES)]
+        held: set[UUID] = set()
+        for outcome in await asyncio.gather(*lanes, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+            held |= outcome.held
+        return held
 
     async def retry_stopped(self) -> None:
         """Have read models that stopped tried again: new code may take what the old one could not."""
@@ -167,8 +177,9 @@ class Engine:
 
     async def _work(self, journal_ids: Collection[UUID], work: _Work) -> _Work:
         for chunk in _chunks(sorted(journal_ids), JOURNALS_MAX):
-            while not await self._advance(chunk, work):
-                pass
+            left = chunk
+            while left:
+                left = await self._advance(left, work)
         return work
 
     async def fetch_fresh(self, sql: str, *arguments: Any, also: Collection[str] = ()) -> Sequence[asyncpg.Record]:
@@ -228,25 +239,27 @@ class Engine:
         last = rows[-1]["journal_id"] if rows else None
         return [row["journal_id"] for row in rows if row["stale"]], last
 
-    async def _advance(self, journal_ids: Sequence[UUID], work: _Work) -> bool:
+    async def _advance(self, journal_ids: Sequence[UUID], work: _Work) -> Sequence[UUID]:
         """Fold once: all together, then each of those by itself that has stopped, or that may have to.
 
-        Returns: whether nothing is left to do.
+        Returns: the journals that are left to do.
         """
+        left = journal_ids
         try:
-            done = await self._step(journal_ids, work)
+            reached = await self._step(journal_ids, work)
         except Exception as error:
             if not may_be_poison(error):
                 raise
-            done = False
             work.suspects.update(journal_ids)
+        else:
+            left = [journal_id for journal_id in journal_ids if reached and journal_id >= reached]
         suspects, work.suspects = sorted(work.suspects), set()
         for journal_id in suspects:
             await self._step_alone(journal_id, work)
-        return not suspects and done
+        return journal_ids if suspects else left
 
-    async def _step(self, journal_ids: Sequence[UUID], work: _Work, *, begun: bool = False) -> bool:
-        """Fold at most EVENTS_MAX events. Returns: whether nothing is left to do."""
+    async def _step(self, journal_ids: Sequence[UUID], work: _Work, *, begun: bool = False) -> UUID | None:
+        """Fold at most EVENTS_MAX events. Returns: the journal to go on with, all before it are done; None: all are."""
         async with self._database.transaction() as transaction:
             locked = await transaction.fetch(work.lock, journal_ids)
             known = [row for row in locked if self._folds(row)]
@@ -309,15 +322,15 @@ class Engine:
         kinds = self._models_of_kind.values()
         return all(any(names <= begun.get(journal_id, set()) for names in kinds) for journal_id in journal_ids)
 
-    async def _fold(self, transaction: Transaction, checkpoints: dict[Pair, int]) -> bool:
+    async def _fold(self, transaction: Transaction, checkpoints: dict[Pair, int]) -> UUID | None:
         afters: dict[UUID, int] = {}
         for (journal_id, _), position in checkpoints.items():
             afters[journal_id] = min(position, afters.get(journal_id, position))
         if not afters:
-            return True
+            return None
         rows = await transaction.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX)
         if not rows:
-            return True
+            return None
         reached: dict[UUID, int] = {}
         for turn in chunked(rows, TURN_EVENTS):
             events = decode_rows(turn, self._keyring)
@@ -331,7 +344,7 @@ class Engine:
             if reached.get(journal_id, 0) > position
         ]
         await transaction.execute(_MOVE, *zip(*moved, strict=True))
-        return len(rows) < EVENTS_MAX
+        return rows[-1]["journal_id"] if len(rows) == EVENTS_MAX else None
 
     async def _project(
         self,
