@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 import click
 from aiohttp import web
-from aiohttp.typedefs import Handler
 from environs import EnvError
 
 import auth.cli
@@ -25,28 +23,26 @@ import ledger.errors
 import ledger.http
 import projections.cli
 import projections.cli_replay
-import projections.health
-import projections.http
-import projections.providing
+import projections.web
 from auth.edge import edge
 from auth.http import requests
-from auth.middleware import PRINCIPAL, REQUEST_ID, authenticate, authentication, public
-from auth.opening import open_delivery, open_identity
-from eventstore.codec import Metadata
+from auth.middleware import actor_of, authenticate, authentication, public
+from auth.opening import open_identity
 from eventstore.errors import JournalNotWritable, StoreUnavailable
 from eventstore.logs import configure_logging
 from eventstore.processes import run, running, stop_event, when_parent_ends
 from eventstore.settings import WORKERS_MAX, Settings, master_key_of
 from eventstore.workers import say_ready, supervise
 from ledger.answers import answer, require_match
-from ledger.http.requests import METADATA, book_id, operation_of, preferred_language, today
+from ledger.http.attribution import attribution
+from ledger.http.requests import operation_of, preferred_language, today
 from ledger.problems import problem_of, problem_page
 from projections.accounts import open_key_administration, open_user_administration, whole_accounts
 from projections.denylist import Denylist
 from projections.migrate import migrate_database
-from projections.opening import Storage, open_dsn, open_owner, open_reading, open_storage
-from projections.outbox import Outbox
+from projections.opening import open_dsn, open_owner, open_reading, open_storage
 from projections.poison import ProjectionStopped
+from projections.projecting import project, projecting
 from projections.projector import Projector
 from projections.sessions import list_session_ids
 from projections.signing_keys import key_sweep
@@ -54,7 +50,56 @@ from projections.signing_keys import key_sweep
 BODY_BYTES_MAX: Final = 1024**2
 STOP_SECONDS_MAX: Final = 10
 
-# Every error that a client may meet, the statuses that it is answered with.
+
+@asynccontextmanager
+async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Application]:
+    """Build everything, in the order in which it depends on each other, and take it down again. Raises: StoreError."""
+    master_key = await asyncio.to_thread(master_key_of, settings)
+    async with AsyncExitStack() as stack:
+        storage = await stack.enter_async_context(open_storage(dsn, master_key, settings.pool_size_max))
+        await storage.begin()
+        store, engine, sessions = storage.store, storage.engine, partial(list_session_ids, storage.engine)
+        opening = open_identity(settings, storage.database, store, master_key, now, sessions)
+        identity = await stack.enter_async_context(opening)
+        denylist, projector = Denylist(engine, key_sweep(identity.follower.note_version)), Projector(engine)
+        await stack.enter_async_context(running(denylist.run(dsn)))
+        if settings.projector:
+            await stack.enter_async_context(projecting(settings, storage, projector, now))
+
+        uploads = ledger.http.UPLOADS | auth.http.FORMS
+        door = edge(frozenset(settings.cors_origins), lambda error, id_: problem_of(error, STATUSES, id_), uploads)
+        middlewares = [door, authentication(identity.bearer, denylist), attribution(actor_of)]
+        app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
+        ledger.http.provide(app, settings, store, master_key, now, identity.find_email)
+        auth.http.provide(app, settings, identity)
+        projections.web.provide(app, storage, projector, denylist)
+        app[requests.ACCOUNTS] = whole_accounts(storage, now)
+        app[requests.AUTHENTICATE] = lambda header: authenticate(header, identity.bearer, denylist)
+        app[requests.OPERATION], app[requests.TODAY] = operation_of, today
+        app[requests.LANGUAGE], app[requests.RESOURCES] = preferred_language, requests.Resources(answer, require_match)
+        add_routes(app)
+        yield app
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@public
+async def show_problem(request: web.Request) -> web.Response:
+    return problem_page(request.match_info["slug"], STATUSES)
+
+
+def add_routes(app: web.Application) -> None:
+    """Add all routes, those of one path together: the router then matches a path once, in the order of traffic."""
+    own = [web.get("/problems/{slug}", show_problem)]
+    routes = [*ledger.http.routes(), *projections.web.routes(), *auth.http.routes(), *own]
+    paths = list(dict.fromkeys(route.path for route in routes))
+    routes.sort(key=lambda route: paths.index(route.path))
+    app.add_routes(routes)
+
+
+# Every error that a client may meet, and the status that it is answered with.
 STATUSES: Final[dict[type[Exception], int]] = {
     auth.errors.Unauthenticated: 401,
     auth.errors.InvalidCredentials: 401,
@@ -122,92 +167,6 @@ STATUSES: Final[dict[type[Exception], int]] = {
 }
 
 
-@asynccontextmanager
-async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Application]:
-    """Build everything, in the order in which it depends on each other, and take it down again. Raises: StoreError."""
-    master_key = await asyncio.to_thread(master_key_of, settings)
-    async with AsyncExitStack() as stack:
-        storage = await stack.enter_async_context(open_storage(dsn, master_key, settings.pool_size_max))
-        await storage.begin()
-        store, engine = storage.store, storage.engine
-        identity = await stack.enter_async_context(
-            open_identity(settings, storage.database, store, master_key, now, partial(list_session_ids, engine))
-        )
-        denylist, projector = Denylist(engine, key_sweep(identity.follower.note_version)), Projector(engine)
-        await stack.enter_async_context(running(denylist.run(dsn)))
-        if settings.projector:
-            await stack.enter_async_context(projecting(settings, storage, projector))
-
-        door = edge(
-            frozenset(settings.cors_origins),
-            lambda error, request_id: problem_of(error, STATUSES, request_id),
-            ledger.http.UPLOADS | auth.http.FORMS,
-        )
-        middlewares = [door, authentication(identity.bearer, denylist), attribute]
-        app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
-        ledger.http.provide(app, settings, store, master_key, now, identity.find_email)
-        auth.http.provide(app, settings, identity)
-        projections.providing.provide(app, storage, projector, denylist)
-        app[requests.ACCOUNTS] = whole_accounts(storage, now)
-        app[requests.AUTHENTICATE] = lambda header: authenticate(header, identity.bearer, denylist)
-        app[requests.OPERATION], app[requests.TODAY] = operation_of, today
-        app[requests.LANGUAGE], app[requests.RESOURCES] = preferred_language, requests.Resources(answer, require_match)
-        add_routes(app)
-        yield app
-
-
-@asynccontextmanager
-async def projecting(settings: Settings, storage: Storage, projector: Projector) -> AsyncIterator[None]:
-    """Keep what is read up, and send mail and texts, for as long as the context lasts. Raises: click.UsageError."""
-    async with (
-        running(projector.run(storage.dsn)),
-        open_delivery(settings, storage.store, storage.master_key, now) as delivery,
-        running(Outbox(storage.engine, delivery.deliver).run(storage.dsn)),
-    ):
-        yield
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-@web.middleware
-async def attribute(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Tell the ledger who acts; it knows nothing of sessions and tokens."""
-    principal = request.get(PRINCIPAL)
-    books = principal.grant.books if principal and principal.grant else None
-    if books is not None:
-        _require_book(request, books)
-    user_id = principal.user_id if principal else None
-    request[METADATA] = Metadata(user_id, request[REQUEST_ID], writable=books)
-    return await handler(request)
-
-
-def _require_book(request: web.Request, books: frozenset[UUID]) -> None:
-    """A token for some books is for the routes of one book, and finds no other.
-
-    Raises: InsufficientScope, BookNotFound.
-    """
-    if "book" not in request.match_info:
-        raise auth.errors.InsufficientScope
-    if book_id(request) not in books:
-        raise ledger.errors.BookNotFound
-
-
-@public
-async def show_problem(request: web.Request) -> web.Response:
-    return problem_page(request.match_info["slug"], STATUSES)
-
-
-def add_routes(app: web.Application) -> None:
-    """Add all routes, those of one path together: the router then matches a path once, in the order of traffic."""
-    own = [*projections.health.routes(), web.get("/problems/{slug}", show_problem)]
-    routes: list[web.RouteDef] = [*ledger.http.routes(), *projections.http.routes(), *auth.http.routes(), *own]
-    paths = list(dict.fromkeys(route.path for route in routes))
-    routes.sort(key=lambda route: paths.index(route.path))
-    app.add_routes(routes)
-
-
 async def serve(settings: Settings, *, is_worker: bool) -> None:
     """Serve until SIGTERM or SIGINT."""
     stop = stop_event()
@@ -229,16 +188,6 @@ async def serve(settings: Settings, *, is_worker: bool) -> None:
                 await stop.wait()
             finally:
                 await runner.cleanup()
-
-
-async def project(settings: Settings) -> None:
-    """Run a projector alone until SIGTERM or SIGINT."""
-    stop, master_key = stop_event(), master_key_of(settings)
-    async with open_storage(settings.database_url, master_key, settings.pool_size_max) as storage:
-        await storage.engine.retry_stopped()
-        async with projecting(settings, storage, Projector(storage.engine)):
-            click.echo("projecting")
-            await stop.wait()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -287,7 +236,7 @@ def project_command(settings: Settings) -> None:
     """Run a projector alone, beside services started with GAGYEBU_PROJECTOR=false; it also sends the mail."""
     if not settings.database_url:
         raise click.UsageError("Set GAGYEBU_DATABASE_URL; the embedded PostgreSQL has its projector in `serve`.")
-    run(project(settings))
+    run(project(settings, now))
 
 
 main.add_command(auth.cli.keys_group(partial(open_key_administration, now)))
