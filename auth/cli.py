@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
@@ -27,6 +27,8 @@ class Administration:
     request_id: str
     clock: Callable[[], datetime]
 
+
+AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 Open = Callable[[Settings], AbstractAsyncContextManager[Administration]]
 
@@ -52,7 +54,7 @@ def keys_group(open_administration: Open) -> click.Group:
         click.echo(run(work()))
 
     @group.command("list")
-    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @AS_JSON
     @click.pass_obj
     def list_keys(settings: Settings, as_json: bool) -> None:
         """List the keys: when each was made, and whether it signs, still verifies, is expired or retired."""
@@ -87,7 +89,7 @@ def service_group(open_administration: Open) -> click.Group:
         click.echo(f"id      {made.client_id}\nsecret  {made.secret}")
 
     @group.command("list")
-    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @AS_JSON
     @click.pass_obj
     def list_services(settings: Settings, as_json: bool) -> None:
         """List the registered services."""

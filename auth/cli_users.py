@@ -8,7 +8,7 @@ from uuid import UUID
 
 import click
 
-from auth.cli import print_rows
+from auth.cli import AS_JSON, print_rows
 from auth.commands import erasure
 from auth.commands.erasure import WholeAccounts, find_user_id
 from auth.user import ROLES, User
@@ -36,7 +36,6 @@ Work = Callable[[UserAdministration, UUID], Coroutine[Any, Any, Any]]
 
 _USER: Final = click.argument("user")
 _ROLE: Final = click.argument("role", type=click.Choice(ROLES))
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
 def user_group(open_administration: Open) -> click.Group:
@@ -60,7 +59,7 @@ OnUser = Callable[[Settings, str, Work], Any]
 
 def _add_views(group: click.Group, open_administration: Open, on_user: OnUser) -> None:
     @group.command("list")
-    @_JSON
+    @AS_JSON
     @click.pass_obj
     def list_users(settings: Settings, as_json: bool) -> None:
         """List the users: id, e-mail address, name. Those that were erased have the id alone."""
@@ -73,7 +72,7 @@ def _add_views(group: click.Group, open_administration: Open, on_user: OnUser) -
 
     @group.command("show")
     @_USER
-    @_JSON
+    @AS_JSON
     @click.pass_obj
     def show(settings: Settings, user: str, as_json: bool) -> None:
         """Show one user, with roles, and how many sessions and API tokens there are."""
