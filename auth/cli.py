@@ -1,10 +1,10 @@
 """The commands of the command line on signing keys and registered services."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 import orjson
@@ -12,7 +12,8 @@ from marshmallow import ValidationError
 
 from auth import schemas
 from auth.commands import clients, keys
-from auth.errors import AuthError
+from eventstore.processes import run
+from eventstore.settings import Settings
 from eventstore.store import EventStore
 
 
@@ -27,20 +28,19 @@ class Administration:
     clock: Callable[[], datetime]
 
 
-Open = Callable[[Any], AbstractAsyncContextManager[Administration]]
-"""Opens the store for the settings that the command line holds."""
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-"""Runs work to its end; what can be expected to fail ends with a sentence."""
+AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+Open = Callable[[Settings], AbstractAsyncContextManager[Administration]]
 
 
-def keys_group(open_administration: Open, run: Run) -> click.Group:
+def keys_group(open_administration: Open) -> click.Group:
     """Make `gagyebu keys`."""
     group = click.Group("keys", help="The keys that sign access tokens.")
 
     @group.command("rotate")
     @click.option("--at-once", is_flag=True, help="Refuse what the old keys signed: they may be in other hands.")
     @click.pass_obj
-    def rotate(settings: Any, at_once: bool) -> None:
+    def rotate(settings: Settings, at_once: bool) -> None:
         """Make a new key, which signs from now on.
 
         Running services take it within a second; tokens of the old ones stay good until they expire.
@@ -51,12 +51,12 @@ def keys_group(open_administration: Open, run: Run) -> click.Group:
                 key = await keys.rotate_keys(admin.store, admin.first_seed, admin.request_id, at_once=at_once)
                 return key.kid
 
-        click.echo(run(told(work())))
+        click.echo(run(work()))
 
     @group.command("list")
-    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @AS_JSON
     @click.pass_obj
-    def list_keys(settings: Any, as_json: bool) -> None:
+    def list_keys(settings: Settings, as_json: bool) -> None:
         """List the keys: when each was made, and whether it signs, still verifies, is expired or retired."""
 
         async def work() -> list[dict[str, Any]]:
@@ -65,19 +65,19 @@ def keys_group(open_administration: Open, run: Run) -> click.Group:
                 states = keys.states(known, admin.clock())
             return [{"kid": key.kid, "created_at": key.generated_at, "state": state} for key, state in states]
 
-        print_rows(run(told(work())), as_json=as_json)
+        print_rows(run(work()), as_json=as_json)
 
     return group
 
 
-def service_group(open_administration: Open, run: Run) -> click.Group:
+def service_group(open_administration: Open) -> click.Group:
     """Make `gagyebu service`."""
     group = click.Group("service", help="The services that may introspect and revoke tokens.")
 
     @group.command("add")
     @click.argument("name")
     @click.pass_obj
-    def add(settings: Any, name: str) -> None:
+    def add(settings: Settings, name: str) -> None:
         """Register a service. Its id and secret are shown this once."""
         checked = _name(name)
 
@@ -85,13 +85,13 @@ def service_group(open_administration: Open, run: Run) -> click.Group:
             async with open_administration(settings) as admin:
                 return await clients.add_client(admin.store, admin.request_id, checked)
 
-        made = run(told(work()))
+        made = run(work())
         click.echo(f"id      {made.client_id}\nsecret  {made.secret}")
 
     @group.command("list")
-    @click.option("--json", "as_json", is_flag=True, help="For programs.")
+    @AS_JSON
     @click.pass_obj
-    def list_services(settings: Any, as_json: bool) -> None:
+    def list_services(settings: Settings, as_json: bool) -> None:
         """List the registered services."""
 
         async def work() -> list[dict[str, Any]]:
@@ -99,29 +99,21 @@ def service_group(open_administration: Open, run: Run) -> click.Group:
                 known = (await clients.load_clients(admin.store)).clients.values()
             return [{"id": str(client.id), "created_at": client.added_at, "name": client.name} for client in known]
 
-        print_rows(run(told(work())), as_json=as_json)
+        print_rows(run(work()), as_json=as_json)
 
     @group.command("remove")
     @click.argument("name")
     @click.pass_obj
-    def remove(settings: Any, name: str) -> None:
+    def remove(settings: Settings, name: str) -> None:
         """Take a service, named by its name or id, off the register: its secret is refused from now on."""
 
         async def work() -> None:
             async with open_administration(settings) as admin:
                 await clients.remove_client(admin.store, admin.request_id, name)
 
-        run(told(work()))
+        run(work())
 
     return group
-
-
-async def told(work: Coroutine[Any, Any, Any]) -> Any:
-    """A refusal ends the command with its sentence."""
-    try:
-        return await work
-    except AuthError as error:
-        raise click.ClickException(str(error)) from None
 
 
 def _name(text: str) -> str:

@@ -8,11 +8,13 @@ from uuid import UUID
 
 import click
 
-from auth.cli import Run, print_rows, told
+from auth.cli import AS_JSON, print_rows
 from auth.commands import erasure
 from auth.commands.erasure import WholeAccounts, find_user_id
 from auth.user import ROLES, User
 from eventstore.codec import Metadata
+from eventstore.processes import run
+from eventstore.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -29,51 +31,50 @@ class UserAdministration:
         return Metadata(None, self.request_id)
 
 
-Open = Callable[[Any], AbstractAsyncContextManager[UserAdministration]]
+Open = Callable[[Settings], AbstractAsyncContextManager[UserAdministration]]
 Work = Callable[[UserAdministration, UUID], Coroutine[Any, Any, Any]]
 
 _USER: Final = click.argument("user")
 _ROLE: Final = click.argument("role", type=click.Choice(ROLES))
-_JSON: Final = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 
-def user_group(open_administration: Open, run: Run) -> click.Group:
+def user_group(open_administration: Open) -> click.Group:
     """Make `gagyebu user`."""
     group = click.Group("user", help="The users. USER is an id or an e-mail address; of an erased one the id.")
 
-    def on_user(settings: Any, user: str, work: Work) -> Any:
+    def on_user(settings: Settings, user: str, work: Work) -> Any:
         async def found() -> Any:
             async with open_administration(settings) as admin:
                 return await work(admin, await find_user_id(admin.accounts, user))
 
-        return run(told(found()))
+        return run(found())
 
-    _add_views(group, open_administration, run, on_user)
+    _add_views(group, open_administration, on_user)
     _add_changes(group, on_user)
     return group
 
 
-OnUser = Callable[[Any, str, Work], Any]
+OnUser = Callable[[Settings, str, Work], Any]
 
 
-def _add_views(group: click.Group, open_administration: Open, run: Run, on_user: OnUser) -> None:
+def _add_views(group: click.Group, open_administration: Open, on_user: OnUser) -> None:
     @group.command("list")
-    @_JSON
+    @AS_JSON
     @click.pass_obj
-    def list_users(settings: Any, as_json: bool) -> None:
+    def list_users(settings: Settings, as_json: bool) -> None:
         """List the users: id, e-mail address, name. Those that were erased have the id alone."""
 
         async def work() -> list[dict[str, Any]]:
             async with open_administration(settings) as admin:
                 return [row async for row in admin.list_users()]
 
-        print_rows(run(told(work())), as_json=as_json)
+        print_rows(run(work()), as_json=as_json)
 
     @group.command("show")
     @_USER
-    @_JSON
+    @AS_JSON
     @click.pass_obj
-    def show(settings: Any, user: str, as_json: bool) -> None:
+    def show(settings: Settings, user: str, as_json: bool) -> None:
         """Show one user, with roles, and how many sessions and API tokens there are."""
         shown = on_user(settings, user, _show)
         print_rows(
@@ -85,7 +86,7 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
     @group.command("end-sessions")
     @_USER
     @click.pass_obj
-    def end_sessions(settings: Any, user: str) -> None:
+    def end_sessions(settings: Settings, user: str) -> None:
         """End all sessions of a user and revoke the API tokens: they are refused within a second."""
         on_user(
             settings, user, lambda admin, user_id: erasure.end_all_sessions(admin.accounts, admin.metadata, user_id)
@@ -95,7 +96,7 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
     @_USER
     @click.option("--yes", is_flag=True, help="Do not ask.")
     @click.pass_obj
-    def erase(settings: Any, user: str, yes: bool) -> None:
+    def erase(settings: Settings, user: str, yes: bool) -> None:
         """Erase an account and the books that it owns alone, for ever. To do it again does no harm."""
         if not yes:
             click.confirm(f"Erase {user} for ever?", abort=True)
@@ -105,7 +106,7 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
     @_USER
     @_ROLE
     @click.pass_obj
-    def grant(settings: Any, user: str, role: str) -> None:
+    def grant(settings: Settings, user: str, role: str) -> None:
         """Give a user a role."""
         on_user(settings, user, _changing_roles(lambda user: user.grant_role(role)))
 
@@ -113,7 +114,7 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
     @_USER
     @_ROLE
     @click.pass_obj
-    def take(settings: Any, user: str, role: str) -> None:
+    def take(settings: Settings, user: str, role: str) -> None:
         """Take a role from a user."""
         on_user(settings, user, _changing_roles(lambda user: user.take_role(role)))
 

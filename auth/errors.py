@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from eventstore.errors import Explained
 
-class AuthError(Exception):
+
+class AuthError(Explained):
     """Identity cannot be established."""
-
-    def __str__(self) -> str:
-        return (self.__doc__ or "").format(**vars(self))
 
 
 class EmailTaken(AuthError):

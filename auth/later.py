@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from auth.errors import AuthError, TooManySignIns
+from eventstore.processes import running
 
 WAITING_MAX: Final = 1_000
 STOP_SECONDS_MAX: Final = 5
@@ -34,16 +35,13 @@ class Later:
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Work for as long as the context lasts; what waits at its end is still done."""
-        worker = asyncio.create_task(self._work())
-        try:
-            yield
-        finally:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS_MAX):
-                    await self._queue.join()
-            worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
+        async with running(self._work()):
+            try:
+                yield
+            finally:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(STOP_SECONDS_MAX):
+                        await self._queue.join()
 
     async def _work(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 from auth.api_token import READ, WRITE
 from auth.errors import InsufficientScope, Unauthenticated
 from auth.tokens import Grant, Principal
+from eventstore.codec import Metadata
 
 PRINCIPAL: Final = web.RequestKey("principal", Principal)
 REQUEST_ID: Final = web.RequestKey("request_id", str)
@@ -76,10 +77,23 @@ async def authenticate(authorization: str | None, tokens: Tokens, denylist: Deny
 
 
 def _require_scope(request: web.Request, grant: Grant) -> None:
-    """Raises: InsufficientScope; always for the account itself, whose routes are those below /users."""
+    """A grant is never for the account itself, whose routes are below /users, nor, of some books, for what is of none.
+
+    Raises: InsufficientScope.
+    """
     resource = request.match_info.route.resource
     if resource is None or resource.canonical.startswith(_ACCOUNT_PATHS):
         raise InsufficientScope(ACCOUNT)
     needed = READ if request.method in _READING else WRITE
     if needed not in grant.scopes:
         raise InsufficientScope(needed)
+    if grant.books is not None and "book" not in request.match_info:
+        raise InsufficientScope
+
+
+def actor_of(request: web.Request) -> Metadata:
+    """Who acts, in which request, and on which books alone where the token is for some."""
+    principal = request.get(PRINCIPAL)
+    if principal is None:
+        return Metadata(None, request[REQUEST_ID])
+    return Metadata(principal.user_id, request[REQUEST_ID], writable=principal.grant and principal.grant.books)

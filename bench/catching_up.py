@@ -14,7 +14,7 @@ from bench import history
 from bench.books import FIRST_DAY
 from bench.lifecycle import MASTER_KEY, SERVE, service_env
 from bench.load import percentile
-from bench.system import caught_up, database, serving
+from bench.system import caught_up, database, serving, watching
 from eventstore.codec import Metadata
 from eventstore.database import open_database
 from eventstore.keys import Keyring, MasterKey
@@ -56,38 +56,37 @@ async def measure(folder: Path, events: int, step: Callable[[str], None]) -> Cat
         found = await enter(database(folder / "catching-up"))
         env = await service_env(found.dsn)
         await enter(serving(SERVE, folder / "catching-up.log", env))
-        watching = await asyncpg.connect(found.dsn, server_settings={"search_path": "readmodels, eventstore"})
-        stack.push_async_callback(watching.close)
-        await _burst(found.dsn, watching, BURST_JOURNALS, 10)
+        connection = await enter(watching(found.dsn))
+        await _burst(found.dsn, connection, BURST_JOURNALS, 10)
         step(f"a burst of {events:,} events")
-        burst_s = await _burst(found.dsn, watching, BURST_JOURNALS, events // BURST_JOURNALS)
+        burst_s = await _burst(found.dsn, connection, BURST_JOURNALS, events // BURST_JOURNALS)
         step(f"a burst of {events:,} events in one journal")
-        burst_in_one_s = await _burst(found.dsn, watching, 1, events)
+        burst_in_one_s = await _burst(found.dsn, connection, 1, events)
         step(f"{STEADY_RATE:,} creates a second")
-        rate, lags = await _steady(found.dsn, watching)
+        rate, lags = await _steady(found.dsn, connection)
     return CatchingUp(events, burst_s, burst_in_one_s, rate, percentile(lags, 0.5), percentile(lags, 0.99))
 
 
-async def _burst(dsn: str, watching: asyncpg.Connection, journals: int, events_each: int) -> float:
+async def _burst(dsn: str, connection: asyncpg.Connection, journals: int, events_each: int) -> float:
     """Copy whole histories, tell the projector as append does. Returns: seconds from then on until all is folded."""
     await history.fill(dsn, MASTER_KEY, journals, events_each)
     began = time.perf_counter()
-    await watching.execute("SELECT pg_notify('journals', '')")
-    await caught_up(watching, BURST_SECONDS_MAX)
+    await connection.execute("SELECT pg_notify('journals', '')")
+    await caught_up(connection, BURST_SECONDS_MAX)
     return time.perf_counter() - began
 
 
-async def _steady(dsn: str, watching: asyncpg.Connection) -> tuple[float, list[int]]:
+async def _steady(dsn: str, connection: asyncpg.Connection) -> tuple[float, list[int]]:
     """Returns: creates a second as they were done, and the lags in ms, ascending."""
     async with open_database(dsn, 4) as pool:
         store = EventStore(pool, Keyring(MasterKey.from_text(MASTER_KEY)))
         metadata = Metadata(uuid7(), "bench")
         books = [await _open_book(store, metadata) for _ in range(STEADY_BOOKS)]
-        await caught_up(watching)
+        await caught_up(connection)
         lags: list[int] = []
         pacing = asyncio.create_task(_append(store, metadata, books))
         while not pacing.done():
-            lags.append(round(await watching.fetchval(LAGS) * 1_000))
+            lags.append(round(await connection.fetchval(LAGS) * 1_000))
             await asyncio.wait([pacing], timeout=TICK_SECONDS)
         rate = await pacing
         await store.close()

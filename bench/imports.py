@@ -18,12 +18,11 @@ import asyncpg
 import psutil
 
 from bench import schema
-from bench.books import FIRST_DAY, Client, client, sign_up
+from bench.books import FIRST_DAY, Client, sign_up
 from bench.errors import BenchError
-from bench.lifecycle import SERVE, service_env
 from bench.load import percentile
-from bench.system import Server, caught_up, database, serving
-from eventstore.database import connect
+from bench.subjects import open_service
+from bench.system import System
 
 READ_SECONDS = 0.005
 """Between two requests of the reader: it is there to wait for others, not to load the machine."""
@@ -86,11 +85,9 @@ class Imports:
 
 @dataclass(frozen=True)
 class Site:
-    """The service, its database, and someone who has books there."""
+    """The service, and someone who has books there."""
 
-    server: Server
-    dsn: str
-    watching: asyncpg.Connection
+    system: System
     asker: Client
     token: str
 
@@ -111,13 +108,8 @@ async def measure(folder: Path, rounds: int, entries: int, step: Callable[[str],
 
 
 async def _open_site(stack: AsyncExitStack, folder: Path) -> Site:
-    enter = stack.enter_async_context
-    found = await enter(database(folder / "imports"))
-    server = await enter(serving(SERVE, folder / "imports.log", await service_env(found.dsn)))
-    watching = await connect(found.dsn)
-    stack.push_async_callback(watching.close)
-    asker = await enter(client(server.url))
-    return Site(server, found.dsn, watching, asker, await sign_up(asker, "importer"))
+    system, asker = await open_service(stack, folder / "imports")
+    return Site(system, asker, await sign_up(asker, "importer"))
 
 
 def a_file(seed: int, entries: int) -> bytes:
@@ -156,7 +148,7 @@ class Reader:
 
     async def _read(self) -> None:
         headers = {"Authorization": f"Bearer {self._site.token}"}
-        async with aiohttp.ClientSession(self._site.server.url, headers=headers) as session:
+        async with aiohttp.ClientSession(self._site.system.server.url, headers=headers) as session:
             while True:
                 began_ns = time.perf_counter_ns()
                 async with session.get(f"{self._path}/entries?limit=20") as answer:
@@ -167,18 +159,18 @@ class Reader:
 
 async def _run(site: Site, reader: Reader, number: int, entries: int) -> Import:
     """Import one file with nobody beside, and another beside the reader."""
-    memory = Memory(site.server.process.pid)
+    memory = Memory(site.system.server.process.pid)
     async with memory.watching():
         path = await site.asker.open_book(site.token)
         seconds = await _import(site, path, number, entries)
-        await caught_up(site.watching)
-        copy_seconds = await _copy(site.dsn, path.rpartition("/")[2])
+        await site.system.settled()
+        copy_seconds = await _copy(site.system.database.dsn, path.rpartition("/")[2])
         async with reader.reading():
             answered_in = await _import(site, await site.asker.open_book(site.token), -number, entries)
         read_p99_ms = reader.p99_ms()
         async with reader.reading():
             began = time.perf_counter()
-            await caught_up(site.watching)
+            await site.system.settled()
             projected_seconds = time.perf_counter() - began
     return Import(
         entries, seconds, copy_seconds, memory.growth_mb, answered_in, read_p99_ms, projected_seconds, reader.p99_ms()

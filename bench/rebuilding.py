@@ -19,7 +19,7 @@ from bench.books import client, sign_up
 from bench.errors import BenchError
 from bench.lifecycle import GAGYEBU, MASTER_KEY, SERVE, service_env
 from bench.load import percentile
-from bench.system import Server, caught_up, database, output, serving
+from bench.system import Server, caught_up, database, output, serving, watching
 
 MODELS = ("entries", "totals")
 JOBS = 2
@@ -88,8 +88,7 @@ async def measure(folder: Path, size: Size, step: Callable[[str], None]) -> Rebu
         step(f"{size.events:,} events")
         await history.fill(found.dsn, MASTER_KEY, size.journals, size.events_each)
         await history.fill(found.dsn, MASTER_KEY, 1, size.long_events)
-        connection = await asyncpg.connect(found.dsn, server_settings={"search_path": "readmodels, eventstore"})
-        stack.push_async_callback(connection.close)
+        connection = await enter(watching(found.dsn))
         server = await enter(serving(SERVE, folder / "rebuild.log", env))
         step("the first fold")
         first_fold_s = await _seconds_of(caught_up(connection, FIRST_FOLD_SECONDS_MAX))

@@ -13,7 +13,8 @@ from eventsourcing.domain import Aggregate
 from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
-from psycopg.conninfo import conninfo_to_dict
+
+from bench.library import library_environment
 
 EVENTS_OF_SAVE: Final = 500
 SECONDS_MAX: Final = 300
@@ -62,7 +63,7 @@ class Lists(Projection[View]):
 
 def main(dsn: str, events: int) -> float:
     """Record so many entries, then have them projected. Returns: events per second."""
-    environment = _environment(dsn)
+    environment = library_environment(dsn)
     application: Application[UUID] = Application(environment)
     entries = [Entry(1_000 + n, "expense", f"점심 {n:05}", f"2026-11-{n % 28 + 1:02}") for n in range(events)]
     last = None
@@ -74,19 +75,6 @@ def main(dsn: str, events: int) -> float:
     ) as running:
         running.wait(last, SECONDS_MAX)
         return events / (time.perf_counter() - began)
-
-
-def _environment(dsn: str) -> dict[str, str]:
-    settings = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
-    return {
-        "PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": settings["dbname"],
-        "POSTGRES_HOST": settings["host"],
-        "POSTGRES_PORT": settings.get("port", "5432"),
-        "POSTGRES_USER": settings["user"],
-        "POSTGRES_PASSWORD": settings.get("password", ""),
-        "POSTGRES_SCHEMA": "public",
-    }
 
 
 if __name__ == "__main__":

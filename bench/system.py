@@ -153,6 +153,16 @@ async def database(folder: Path) -> AsyncIterator[Database]:
         yield Database(str(dsn), postmaster_pid)
 
 
+@asynccontextmanager
+async def watching(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """Look at what the service has in its database, as the owner of its tables."""
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": "readmodels, eventstore"})
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 async def output(*argv: str, stdin: str = "", env: Mapping[str, str] | None = None) -> str:
     """Run a command to its end. Returns: what it printed. Raises: BenchError where it fails."""
     pipe = asyncio.subprocess.PIPE

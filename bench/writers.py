@@ -10,11 +10,11 @@ import threading
 import orjson
 from eventsourcing.persistence import ApplicationRecorder, InfrastructureFactory, StoredEvent
 from eventsourcing.utils import Environment
-from psycopg.conninfo import conninfo_to_dict
 from uuid_utils.compat import uuid7
 
 from bench import contenders, schema, store_writer
 from bench.clock import WARM_APPENDS, Clock, Figures, run_tasks
+from bench.library import library_environment
 
 
 def run_recorder(dsn: str, writers: int, seconds: float) -> Figures:
@@ -36,18 +36,7 @@ def run_recorder(dsn: str, writers: int, seconds: float) -> Figures:
 
 
 def _recorder(dsn: str) -> ApplicationRecorder:
-    settings = {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
-    environment = Environment(
-        "Bench",
-        {
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
-            "POSTGRES_DBNAME": settings["dbname"],
-            "POSTGRES_HOST": settings["host"],
-            "POSTGRES_PORT": settings.get("port", "5432"),
-            "POSTGRES_USER": settings["user"],
-            "POSTGRES_PASSWORD": settings.get("password", ""),
-        },
-    )
+    environment = Environment("Bench", library_environment(dsn))
     return InfrastructureFactory.construct(environment).application_recorder()
 
 

@@ -4,10 +4,10 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Final, cast
 from uuid import UUID
 
 import asyncpg
@@ -20,22 +20,21 @@ from eventstore.archive import Count, export
 from eventstore.database import Database
 from eventstore.errors import ArchiveInvalid
 from eventstore.keys import Keyring
+from eventstore.processes import run
 from eventstore.restore import restore
+from eventstore.settings import Settings
 
 LINE_BYTES_MAX: Final = 16 * 1024**2
 SHOWN_LINES: Final = 1_000
 """Read between two looks at how far the file is."""
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 
-OpenDatabase = Callable[[Any], AbstractAsyncContextManager[Database]]
-"""Opens the database for the settings that the command line holds."""
-OpenOwner = Callable[[Any], AbstractAsyncContextManager[tuple[asyncpg.Connection, Keyring]]]
+OpenDatabase = Callable[[Settings], AbstractAsyncContextManager[Database]]
+OpenOwner = Callable[[Settings], AbstractAsyncContextManager[tuple[asyncpg.Connection, Keyring]]]
 """Migrates the database, and opens a connection of its owner, with the keyring of the master key."""
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-"""Runs work to its end; what can be expected to fail ends with a sentence."""
 
 
-def journal_group(open_database: OpenDatabase, open_owner: OpenOwner, run: Run) -> click.Group:
+def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.Group:
     """Make `gagyebu journal`."""
     group = click.Group("journal", help="Journals as files: archive them, and build a database from an archive.")
 
@@ -49,7 +48,7 @@ def journal_group(open_database: OpenDatabase, open_owner: OpenOwner, run: Run) 
     @click.option("--with-keys", is_flag=True, help="With data keys, so that sealed text can be read again.")
     @click.pass_obj
     def export_command(
-        settings: Any, journal_id: UUID | None, every: bool, output: Path | None, compress: bool, with_keys: bool
+        settings: Settings, journal_id: UUID | None, every: bool, output: Path | None, compress: bool, with_keys: bool
     ) -> None:
         """Write events as lines of JSON, as they were at one moment, while the service goes on.
 
@@ -70,7 +69,7 @@ def journal_group(open_database: OpenDatabase, open_owner: OpenOwner, run: Run) 
     @group.command("import")
     @click.argument("file", type=click.File("rb"))
     @click.pass_obj
-    def import_command(settings: Any, file: IO[bytes]) -> None:
+    def import_command(settings: Settings, file: IO[bytes]) -> None:
         """Build an empty database from an exported FILE (- is standard input), all or nothing.
 
         Zstandard is recognised. Every line is checked; what is wrong is told by its number. Afterwards an export gives

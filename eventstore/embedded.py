@@ -28,6 +28,8 @@ import asyncpg
 import psutil
 import structlog
 
+from eventstore.errors import Explained
+
 NAME: Final = "gagyebu"  # of the superuser and of the database
 START_SECONDS_MAX: Final = 120
 """Crash recovery may take long; a server that is alive is waited for."""
@@ -50,11 +52,8 @@ _SETTINGS: Final = {
 }
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(Explained):
     """The embedded PostgreSQL cannot be used."""
-
-    def __str__(self) -> str:
-        return (self.__doc__ or "").format(**vars(self))
 
 
 @dataclass(eq=False)

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 
-class StoreError(Exception):
-    """The event store could not do what was asked."""
+class Explained(Exception):
+    """An error whose docstring is the sentence that its user reads, with its attributes in the places for them."""
 
     def __str__(self) -> str:
-        return (self.__doc__ or "").split("\n", maxsplit=1)[0]
+        return (self.__doc__ or "").format(**vars(self))
+
+
+class StoreError(Explained):
+    """The event store could not do what was asked."""
 
 
 @dataclass(eq=False)

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from eventstore.errors import Explained
 
-class LedgerError(Exception):
+
+class LedgerError(Explained):
     """The ledger refuses."""
-
-    def __str__(self) -> str:
-        return (self.__doc__ or "").format(**vars(self))
 
 
 @dataclass(eq=False)

@@ -3,9 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,14 +15,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from eventstore.keys import Keyring
+from eventstore.processes import run, when_parent_ends
+from eventstore.settings import Settings
 from eventstore.sql import statement
 from projections import generations, rebuild
+from projections.administration import Administration
 from projections.compare import Difference
-from projections.engine import Engine, ReadModel
+from projections.engine import ReadModel
 from projections.filling import fill
 from projections.generations import owning
-from projections.rebuild import Note, Progress, Rebuilding, Spawn
+from projections.opening import open_administration
+from projections.rebuild import Note, Progress
 
 DIFFERENT: Final = 3
 """The exit code where a rebuilt read model differs from the live one."""
@@ -35,57 +37,27 @@ _GET = statement(__package__, "get_rebuild")
 
 _EXIT_CODES: Final = "Exit codes: 0 done (and equal), 1 failed, 2 usage, 3 the rebuilt rows differ from the live ones."
 
-
-@dataclass(frozen=True)
-class Administration:
-    """What a command works with."""
-
-    dsn: str
-    """Of the owner of the schema."""
-    engine: Engine
-    keyring: Keyring
-    read_models: Sequence[ReadModel]
-    spawn: Spawn
-
-    def find(self, names: Sequence[str], *, every: bool = False) -> list[ReadModel]:
-        """Raises: click.BadParameter, click.UsageError."""
-        known = {model.name: model for model in self.read_models}
-        if unknown := [name for name in names if name not in known]:
-            raise click.BadParameter(f"{unknown[0]} is none of {', '.join(known)}.", param_hint="NAME")
-        if not names and not every:
-            raise click.UsageError(f"Name read models, or say --all. There are {', '.join(known)}.")
-        return [known[name] for name in names or known]
-
-    def rebuilding(self, jobs: int, note: Note) -> Rebuilding:
-        return Rebuilding(self.dsn, self.engine, self.keyring, jobs, self.spawn, note)
-
-
-Open = Callable[[Any], AbstractAsyncContextManager[Administration]]
-"""Opens what commands work with, for the settings that the command line holds."""
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-"""Runs work to its end; what can be expected to fail ends with a sentence."""
-
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 _JOBS = click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold [default: one per core].")
 _NAMES = click.argument("names", metavar="NAME...", nargs=-1)
 _NAME = click.argument("name")
 
 
-def projections_group(open_administration: Open, run: Run, cores: int) -> click.Group:
+def projections_group() -> click.Group:
     """Make `gagyebu projections`."""
     group = click.Group("projections", help=f"The read models: rebuilt while they are read. {_EXIT_CODES}")
-    _add_lists(group, open_administration, run)
-    _add_rebuilds(group, open_administration, run, cores)
-    _add_controls(group, open_administration, run, cores)
-    _add_ends(group, open_administration, run)
+    _add_lists(group)
+    _add_rebuilds(group)
+    _add_controls(group)
+    _add_ends(group)
     return group
 
 
-def _add_lists(group: click.Group, open_administration: Open, run: Run) -> None:
+def _add_lists(group: click.Group) -> None:
     @group.command("list")
     @_AS_JSON
     @click.pass_obj
-    def list_models(settings: Any, as_json: bool) -> None:
+    def list_models(settings: Settings, as_json: bool) -> None:
         """List the read models: version, generation, state, rows (estimated), size, and how far they are behind."""
 
         async def work() -> list[dict[str, Any]]:
@@ -97,7 +69,7 @@ def _add_lists(group: click.Group, open_administration: Open, run: Run) -> None:
     @group.command("status")
     @_AS_JSON
     @click.pass_obj
-    def status(settings: Any, as_json: bool) -> None:
+    def status(settings: Settings, as_json: bool) -> None:
         """Show the last rebuild of each read model, and how far it has come."""
 
         async def work() -> list[dict[str, Any]]:
@@ -153,7 +125,7 @@ async def _status(connection: asyncpg.Connection, admin: Administration, row: as
     }
 
 
-def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores: int) -> None:
+def _add_rebuilds(group: click.Group) -> None:
     @group.command("rebuild", epilog=_EXIT_CODES)
     @_NAMES
     @click.option("--all", "every", is_flag=True, help="All read models, one after the other.")
@@ -162,7 +134,12 @@ def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores
     @_AS_JSON
     @click.pass_obj
     def rebuild_models(
-        settings: Any, names: tuple[str, ...], every: bool, swap_if_different: bool, jobs: int | None, as_json: bool
+        settings: Settings,
+        names: tuple[str, ...],
+        every: bool,
+        swap_if_different: bool,
+        jobs: int | None,
+        as_json: bool,
     ) -> None:
         """Build read models anew beside the live ones, compare, and have the new ones read.
 
@@ -173,7 +150,7 @@ def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores
             async with open_administration(settings) as admin:
                 models = admin.find(names, every=every)
                 with _shown(as_json=as_json) as note:
-                    tools = admin.rebuilding(jobs or cores, note)
+                    tools = admin.rebuilding(jobs, note)
                     return [
                         await rebuild.rebuild(tools, model, swap_if_different=swap_if_different) for model in models
                     ]
@@ -186,14 +163,14 @@ def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores
     @_JOBS
     @_AS_JSON
     @click.pass_obj
-    def verify_models(settings: Any, names: tuple[str, ...], every: bool, jobs: int | None, as_json: bool) -> None:
+    def verify_models(settings: Settings, names: tuple[str, ...], every: bool, jobs: int | None, as_json: bool) -> None:
         """Compare read models with a fresh fold of all events; what is read stays as it is."""
 
         async def work() -> list[dict[str, Any]]:
             async with open_administration(settings) as admin:
                 models = admin.find(names, every=every)
                 with _shown(as_json=as_json) as note:
-                    tools = admin.rebuilding(jobs or cores, note)
+                    tools = admin.rebuilding(jobs, note)
                     return [await rebuild.verify(tools, model) for model in models]
 
         _end(run(work()), as_json=as_json)
@@ -201,13 +178,13 @@ def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores
     @group.command("work", hidden=True)
     @_NAME
     @click.pass_obj
-    def work_at(settings: Any, name: str) -> None:
+    def work_at(settings: Settings, name: str) -> None:
         """Fill the rebuild of a read model, until standard input ends or nothing is left."""
 
         async def work() -> None:
             async with open_administration(settings) as admin:
                 filling = asyncio.create_task(fill(admin.dsn, admin.keyring, admin.read_models, name))
-                asyncio.get_running_loop().add_reader(sys.stdin.fileno(), filling.cancel)
+                when_parent_ends(filling.cancel)
                 await asyncio.wait([filling])
                 if not filling.cancelled():
                     filling.result()
@@ -215,12 +192,12 @@ def _add_rebuilds(group: click.Group, open_administration: Open, run: Run, cores
         run(work())
 
 
-def _add_controls(group: click.Group, open_administration: Open, run: Run, cores: int) -> None:
+def _add_controls(group: click.Group) -> None:
     @group.command("pause")
     @_NAME
     @_AS_JSON
     @click.pass_obj
-    def pause(settings: Any, name: str, as_json: bool) -> None:
+    def pause(settings: Settings, name: str, as_json: bool) -> None:
         """Have a rebuild wait, within seconds, until `resume`."""
         _print([run(_want(open_administration(settings), name, "pause"))], as_json=as_json)
 
@@ -229,7 +206,7 @@ def _add_controls(group: click.Group, open_administration: Open, run: Run, cores
     @_JOBS
     @_AS_JSON
     @click.pass_obj
-    def resume(settings: Any, name: str, jobs: int | None, as_json: bool) -> None:
+    def resume(settings: Settings, name: str, jobs: int | None, as_json: bool) -> None:
         """Have a paused rebuild go on; one whose command is gone goes on in this one."""
 
         async def work() -> dict[str, Any]:
@@ -241,7 +218,7 @@ def _add_controls(group: click.Group, open_administration: Open, run: Run, cores
                     if await rebuild.is_running(connection, model):
                         return {"name": name, "wanted": "run"}
                 with _shown(as_json=as_json) as note:
-                    return await rebuild.rebuild(admin.rebuilding(jobs or cores, note), model)
+                    return await rebuild.rebuild(admin.rebuilding(jobs, note), model)
 
         done = run(work())
         if "outcome" in done:
@@ -250,12 +227,12 @@ def _add_controls(group: click.Group, open_administration: Open, run: Run, cores
             _print([done], as_json=as_json)
 
 
-def _add_ends(group: click.Group, open_administration: Open, run: Run) -> None:
+def _add_ends(group: click.Group) -> None:
     @group.command("cancel")
     @_NAME
     @_AS_JSON
     @click.pass_obj
-    def cancel(settings: Any, name: str, as_json: bool) -> None:
+    def cancel(settings: Settings, name: str, as_json: bool) -> None:
         """End a rebuild and drop its tables; what is read stays as it is."""
 
         async def work() -> dict[str, Any]:
@@ -273,7 +250,7 @@ def _add_ends(group: click.Group, open_administration: Open, run: Run) -> None:
     @_NAMES
     @_AS_JSON
     @click.pass_obj
-    def drop_old(settings: Any, names: tuple[str, ...], as_json: bool) -> None:
+    def drop_old(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:
         """Drop the generations that are no longer read, of some read models or of all."""
 
         async def work() -> list[dict[str, Any]]:

@@ -1,8 +1,7 @@
 """`gagyebu replay`: the story of a book, for people in a terminal or as lines of JSON."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,50 +12,33 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ledger.errors import LedgerError
-from projections.engine import Engine
+from eventstore.processes import run
+from eventstore.settings import Settings
 from projections.history import Fields
 from projections.moments import KnownAt, Moment
+from projections.opening import open_beside
 from projections.replay import replay_book
-
-OpenEngine = Callable[[Any], AbstractAsyncContextManager[Engine]]
-"""Opens the read models for the settings that the command line holds."""
-Run = Callable[[Coroutine[Any, Any, Any]], Any]
-"""Runs work to its end; what can be expected to fail ends with a sentence."""
 
 PIPED_WIDTH: Final = 140
 SHOWN_EVENTS: Final = 40
 """Laid out together, as a table of fixed widths that the next one goes on with."""
 
 
-def replay_command(open_engine: OpenEngine, run: Run) -> click.Command:
-    """Make `gagyebu replay`."""
+@click.command("replay")
+@click.option("--book", "book_id", type=click.UUID, required=True, help="The book, by its id.")
+@click.option("--until", metavar="POSITION|TIME", help="The last event, or a time such as 2026-11-02T09:00:00Z.")
+@click.option("--json", "as_json", is_flag=True, help="A line of JSON per event, for programs.")
+@click.pass_obj
+def replay(settings: Settings, book_id: UUID, until: str | None, as_json: bool) -> None:
+    """Tell the story of a book: each event, who did it, what changed from → to, and the balance after it."""
+    moment = _moment(until)
 
-    @click.command("replay")
-    @click.option("--book", "book_id", type=click.UUID, required=True, help="The book, by its id.")
-    @click.option("--until", metavar="POSITION|TIME", help="The last event, or a time such as 2026-11-02T09:00:00Z.")
-    @click.option("--json", "as_json", is_flag=True, help="A line of JSON per event, for programs.")
-    @click.pass_obj
-    def replay(settings: Any, book_id: UUID, until: str | None, as_json: bool) -> None:
-        """Tell the story of a book: each event, who did it, what changed from → to, and the balance after it."""
-        moment = _moment(until)
+    async def work() -> None:
+        async with open_beside(settings) as storage:
+            story = replay_book(storage.engine, book_id, moment)
+            await (_print_json(story) if as_json else _print_tables(story))
 
-        async def work() -> None:
-            async with open_engine(settings) as engine:
-                story = replay_book(engine, book_id, moment)
-                await (_print_json(story) if as_json else _print_tables(story))
-
-        run(_told(work()))
-
-    return replay
-
-
-async def _told(work: Coroutine[Any, Any, None]) -> None:
-    """A refusal ends the command with its sentence."""
-    try:
-        await work
-    except LedgerError as error:
-        raise click.ClickException(str(error)) from None
+    run(work())
 
 
 def _moment(text: str | None) -> Moment:

@@ -16,9 +16,12 @@ from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
 from eventstore.embedded import embedded_postgres
 from eventstore.keys import Keyring, MasterKey
+from eventstore.settings import Settings
 from eventstore.store import EventStore
 from projections.engine import Engine
-from service import READ_MODELS, Settings, migrate_database, open_app
+from projections.migrate import migrate_database
+from projections.read_models import READ_MODELS
+from service import open_app
 
 MASTER_KEY = MasterKey(b"a key for tests only, 32 bytes..")
 TEMPLATE = "gagyebu"

@@ -6,7 +6,7 @@ import pytest
 from eventstore.archive import HEADER, export
 from eventstore.errors import ArchiveInvalid
 from eventstore.restore import restore
-from service import migrate_database
+from projections.migrate import migrate_database
 from tests.contract.books import recorded
 
 

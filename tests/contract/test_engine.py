@@ -19,9 +19,9 @@ from projections.denylist import DENYLIST
 from projections.engine import FIRST_JOURNAL, Engine
 from projections.entries import Filters, get_entry, list_entries
 from projections.paging import Page
+from projections.read_models import READ_MODELS
 from projections.totals import Sums, fold, get_totals
 from projections.wallet import get_wallet
-from service import READ_MODELS
 from tests.contract.books import everything, guard_on, opened, recorded
 from tests.told import DAY, FOOD, SALARY, STRANGER, a_posting, an_entry
 

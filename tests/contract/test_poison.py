@@ -10,6 +10,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from eventstore.database import open_database
+from eventstore.processes import running
 from eventstore.sql import statement
 from eventstore.store import Change
 from ledger.entry import Entry
@@ -22,11 +23,11 @@ from projections.paging import Page
 from projections.past_books import get_book_at, get_wallet_at
 from projections.poison import Poisoned, ProjectionStopped, count_poisoned, list_poisoned
 from projections.projector import Projector
+from projections.read_models import READ_MODELS
 from projections.spending import SPENDING
 from projections.statements import STATEMENTS
 from projections.totals import TOTALS, get_totals
 from projections.wallet import get_wallet
-from service import READ_MODELS, running
 from tests.contract.books import opened, recorded
 from tests.fault.until import until
 from tests.poison import MEMO, append_unreadable, poison
@@ -245,7 +246,7 @@ async def test_projector_goes_on_around_poison_and_looks_again_at_what_others_he
     store, engine, dsn, metadata, owner, keyring, poisoned
 ):
     other = await opened(store, metadata)
-    async with running(Projector(engine).run, dsn):
+    async with running(Projector(engine).run(dsn)):
         await until(lambda: count_is(owner, len(STOPPED), "SELECT count(*) FROM readmodels.poisoned"))
         async with owner.transaction():
             await owner.execute("SELECT FROM readmodels.checkpoints WHERE journal_id = $1 FOR UPDATE", other.id)
@@ -258,7 +259,7 @@ async def test_projector_goes_on_around_poison_and_looks_again_at_what_others_he
 
 async def test_projector_finishes_what_stopped_once_its_rest_is_over(store, database, dsn, owner, keyring, poisoned):
     await Engine(database, keyring, READ_MODELS).catch_up([poisoned.id])
-    async with running(Projector(repaired(database, keyring)).run, dsn):
+    async with running(Projector(repaired(database, keyring)).run(dsn)):
         await until(lambda: count_is(owner, 0, "SELECT count(*) FROM readmodels.poisoned"))
     assert dict.fromkeys(OF_BOOKS, 4) == await positions(owner, poisoned.id)
 

@@ -9,9 +9,12 @@ from functools import partial
 import pytest
 
 from eventstore.errors import SchemaOutdated
+from projections.administration import administering
 from projections.books import get_book
 from projections.generations import owning
+from projections.migrate import migrate_database
 from projections.poison import ProjectionStopped
+from projections.read_models import READ_MODELS
 from projections.rebuild import (
     RebuildCancelled,
     RebuildFailed,
@@ -23,7 +26,7 @@ from projections.rebuild import (
 )
 from projections.schema import create_read_models, find_outdated
 from projections.totals import get_totals
-from service import READ_MODELS, _administration, migrate_database, open_app
+from service import open_app
 from tests.contract.books import recorded
 from tests.contract.test_engine import lived_in, rows_of
 from tests.fault.until import until
@@ -34,7 +37,7 @@ ENTRIES, TOTALS, BOOKS = MODELS["entries"], MODELS["totals"], MODELS["books"]
 
 @pytest.fixture
 async def administration(settings, dsn):
-    async with _administration(settings, dsn) as admin:
+    async with administering(settings, dsn) as admin:
         yield admin
 
 

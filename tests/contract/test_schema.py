@@ -13,7 +13,9 @@ from eventstore.database import connect, open_database
 from eventstore.embedded import embedded_postgres
 from eventstore.errors import SchemaOutdated
 from eventstore.migrate import migrate, migrations, missing_migrations, require_migrated
-from service import READ_MODELS, migrate_database, open_app
+from projections.migrate import migrate_database
+from projections.read_models import READ_MODELS
+from service import open_app
 from tests.contract.books import opened, recorded
 
 STATEMENTS = {

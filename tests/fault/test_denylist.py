@@ -8,8 +8,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from auth.tokens import LIFETIME as ACCESS_TOKEN_LIFETIME
+from eventstore.processes import running
 from projections.denylist import MARGIN, Denylist
-from service import running
 from tests.conftest import MASTER_KEY
 from tests.fault.processes import ask, run_cli, running_service, sign_in, sign_up_and_in
 from tests.fault.proxy import proxied
@@ -163,7 +163,7 @@ async def test_denials_that_expired_are_forgotten_in_memory_and_in_the_database(
     user, soon, later = uuid7(), uuid7(), uuid7()
     connection = await asyncpg.connect(dsn, server_settings={"search_path": "readmodels"})
     denylist = Denylist(engine)
-    async with running(denylist.run, dsn):
+    async with running(denylist.run(dsn)):
         await connection.executemany(
             "INSERT INTO denylist VALUES ($1, $2, now() + $3::text::interval)",
             [(user, soon, "400 milliseconds"), (user, later, "1 hour")],
@@ -182,7 +182,7 @@ async def test_a_copy_that_hears_nothing_does_not_trust_itself(engine, dsn):
     denylist = Denylist(engine)
     user, session = uuid7(), uuid7()
     assert await from_memory(denylist, user, session) is None
-    async with running(denylist.run, dsn):
+    async with running(denylist.run(dsn)):
         await until(lambda: is_known_to_live(denylist, user, session))
     await until(lambda: is_unknown(denylist, user, session))
 

@@ -64,3 +64,10 @@ async def test_a_service_that_ends_leaves_its_turn_to_send_to_another(dsn, tmp_p
             )
             assert [202, 202] == [status for status, _ in statuses]
             await mailbox.wait_for(EMAIL, 3)
+
+
+async def test_workers_leave_mail_that_nobody_sends_in_the_data_directory_that_was_named(tmp_path):
+    data_dir = tmp_path / "data"
+    async with running_service(tmp_path, "--data-dir", str(data_dir), "--workers", "2") as service:
+        await sign_up(service)
+        await until(lambda: list(data_dir.glob("mail/*.eml")))

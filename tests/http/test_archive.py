@@ -12,10 +12,12 @@ from backports import zstd
 
 from eventstore.database import open_database
 from eventstore.keys import Keyring
+from eventstore.settings import Settings
 from projections.engine import FIRST_JOURNAL, Engine
 from projections.moments import Moment
+from projections.read_models import READ_MODELS
 from projections.replay import replay_book
-from service import READ_MODELS, Settings, open_app
+from service import open_app
 from tests.conftest import MASTER_KEY
 from tests.fault.processes import run_cli
 from tests.http.conftest import Household, path_of

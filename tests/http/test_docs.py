@@ -12,8 +12,9 @@ from aiohttp import web
 from environs import EnvError
 
 from eventstore.embedded import default_data_dir
+from eventstore.settings import Settings
 from ledger.problems import problem_pages
-from service import STATUSES, Settings, add_routes
+from service import STATUSES, add_routes
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,7 +13,8 @@ import orjson
 import structlog
 from aiohttp.test_utils import TestClient, TestServer
 
-from service import Settings, open_app
+from eventstore.settings import Settings
+from service import open_app
 from tests.conftest import MASTER_KEY, TEMPLATE, _fresh_database
 from tests.property.model import Call, Json, Reply
 

@@ -29,7 +29,8 @@ from ledger.commands.entries import Target
 from ledger.commands.transfers import Amounts, transfer
 from ledger.errors import LedgerError
 from projections.engine import Engine
-from service import READ_MODELS, now
+from projections.read_models import READ_MODELS
+from service import now
 from tests.conftest import MASTER_KEY, TEMPLATE, _fresh_database
 from tests.ledgers import a_ledger
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service import Settings
+from eventstore.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"

@@ -1,0 +1,80 @@
+"""A process of ours: it runs to an end, hears when to stop, works in the background, and starts others."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import click
+import structlog
+import uvloop
+
+from eventstore.errors import Explained
+
+_log = structlog.get_logger("service")
+
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a command to its end; what can be expected to fail ends with a sentence and exit code 1."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(work)
+    except (Explained, OSError, asyncpg.PostgresError) as error:
+        raise click.ClickException(str(error)) from None
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work in the background for as long as the context lasts."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_failure)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        _log.error("a background task ended", exc_info=error)
+
+
+def stop_event() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def when_parent_ends(do: Callable[[], object]) -> None:
+    """A child's input ends with its parent, also with one that was killed."""
+    loop, stdin = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def hear_end() -> None:
+        loop.remove_reader(stdin)
+        do()
+
+    loop.add_reader(stdin, hear_end)
+
+
+async def start_child(
+    *words: str, environment: Mapping[str, str], stdout: int | None = None
+) -> asyncio.subprocess.Process:
+    """Start `gagyebu` with these words, in this environment beside our own."""
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", *words),
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.PIPE,  # ends when we do, however that happens
+        stdout=stdout,
+        start_new_session=True,  # Ctrl-C is for us; we tell our children
+    )
