@@ -330,7 +330,7 @@ def _sought(book_id: UUID, filters: Filters, page: Page, index: str) -> tuple[An
 
 def _magnitudes(book_id: UUID, page: Page) -> Iterable[Sequence[int]]:
     """The magnitudes from where a page begins, in its order: their terms, least and most amounts."""
-    begin = page.after and page.after[0]
+    begin: int | None = page.after[0] if page.after else None
     if page.order == "amount":
         found = [magnitude for magnitude in MAGNITUDES if begin is None or magnitude.most_minor >= begin]
     else:

@@ -21,10 +21,9 @@ BREAK: Final = "\x1e"
 
 _CODE_BITS: Final = 42
 _SAMPLE: Final = 1 << _CODE_BITS
-_MAGNITUDES: Final = _SAMPLE
-"""Codes after it are of magnitudes."""
+"""Beyond all codes of texts and names; after it come those of magnitudes."""
 SAMPLE_OF: Final = 16
-"""One entry in so many is a sample, by which it is told beforehand how many an index will find."""
+"""One entry in so many is a sample: by these it is told beforehand how many an index will find."""
 _SALT_BITS: Final = 62
 _POINT_BITS: Final = 21  # of a code point
 _CONTROLS: Final = 0x1F
@@ -41,7 +40,7 @@ _WITHOUT_INITIAL: Final = re.compile("[^가-힣ㄱ-ㅎ ]+")
 
 
 class Magnitude(NamedTuple):
-    """The amounts of so many digits that begin with the same one, both ends included: small pieces of an order by amount."""
+    """The amounts with so many digits and the same first one, both ends included: a piece of an order by amount."""
 
     code: int
     least_minor: int
@@ -49,7 +48,7 @@ class Magnitude(NamedTuple):
 
 
 MAGNITUDES: Final = tuple(
-    Magnitude(_MAGNITUDES + 10 * digits + first, first * 10 ** (digits - 1), (first + 1) * 10 ** (digits - 1) - 1)
+    Magnitude(_SAMPLE + 10 * digits + first, first * 10 ** (digits - 1), (first + 1) * 10 ** (digits - 1) - 1)
     for digits in range(1, MINOR_DIGITS_MAX + 1)
     for first in range(1, 10)
 )
@@ -144,7 +143,7 @@ def _kind(kind: str) -> int:
 
 def _magnitude(amount_minor: int) -> int:
     digits = str(amount_minor)
-    return _MAGNITUDES + 10 * len(digits) + int(digits[0])
+    return _SAMPLE + 10 * len(digits) + int(digits[0])
 
 
 @lru_cache(10_000)

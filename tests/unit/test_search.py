@@ -24,10 +24,11 @@ from tests.given import an_id
 from tests.told import BOOK, FOOD
 
 TEXTS = st.text(st.sampled_from("식비점심ㅅㅂㅋ aB1ß京é🍜'\t"), max_size=12)
+ENTRY = an_id(17)
 TAGS = st.lists(TEXTS.filter(bool), max_size=3)
 
 
-def terms(memo, tags=(), category_id=None, kind="expense", amount_minor=4500, journal_id=BOOK, entry_id=an_id(17)):
+def terms(memo, tags=(), category_id=None, kind="expense", amount_minor=4500, journal_id=BOOK, entry_id=ENTRY):
     searched = searchable_entry(memo, list(tags))
     return set(terms_of_entry(journal_id, entry_id, searched, category_id, kind, amount_minor))
 
