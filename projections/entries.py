@@ -20,10 +20,13 @@ from ledger.views import KINDS_SHOWN, category_view, entry_view, transfer_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
 from projections.search import (
+    MAGNITUDES,
     salt_of,
     searchable_entry,
     term_of_category,
     term_of_kind,
+    term_of_magnitude,
+    term_of_sample,
     term_of_tag,
     terms_of_entry,
     terms_of_part,
@@ -38,6 +41,11 @@ KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": [TRANS
 """As they are shown, and as they are recorded."""
 WALK_FACTOR: Final = 20
 """How many rows a list reads along its order for each that it has to show, before it asks an index for its filters."""
+_BY_MAGNITUDE: Final = {"magnitudes", "names"}
+SHORT_WALK_FACTOR: Final = 5
+"""The same for a sort by amount whose page an index gives for little more."""
+SAMPLES_MAX: Final = 150
+"""Where more samples match, their entries are too many to fetch all of them and sort them."""
 WALK_ON_FACTOR: Final = 5
 """How much further it walks where the first walk has found a part of the page that promises the rest by then."""
 FEW_DAYS: Final = timedelta(days=31)
@@ -190,11 +198,12 @@ def _stored(row: EntryRow) -> tuple[Any, ...]:
     text = searchable_entry(row.memo, row.tags)
     terms = None
     if row.until is None:
-        terms = terms_of_entry(row.journal_id, text, row.category_id, KINDS_SHOWN[row.kind])
+        kind = KINDS_SHOWN[row.kind]
+        terms = terms_of_entry(row.journal_id, row.entry_id, text, row.category_id, kind, row.amount_minor)
     return (*row, text, terms)
 
 
-ENTRIES: Final = ReadModel("entries", "book", 2, ("entries",), project)
+ENTRIES: Final = ReadModel("entries", "book", 3, ("entries",), project)
 
 
 @dataclass(frozen=True)
@@ -251,18 +260,17 @@ async def list_entries(
     engine: Engine, user_id: UUID | None, book_id: UUID, filters: Filters, page: Page
 ) -> dict[str, Any]:
     """List a book's entries in the page's order; equal keys by id. Raises: BookNotFound."""
-    order = ORDERS[page.order]
-    index, *terms = _index(book_id, filters, order)
-    asked, walk_max = (user_id, book_id, page.limit + 1), WALK_FACTOR * page.limit
+    order, asked, index = ORDERS[page.order], (user_id, book_id, page.limit + 1), _index(filters, page)
+    walk_max = page.limit * (SHORT_WALK_FACTOR if index in _BY_MAGNITUDE else WALK_FACTOR)
     walk = partial(engine.fetch_fresh, order.sql, *asked, *(page.after or (None, None)), *filters.arguments)
     find = partial(engine.fetch_fresh, _FIND, *asked, page.order, *after(page), *filters.arguments)
-    rows = await find(index, *terms) if index in {"categories", "few days"} else None
+    rows = await find(*_sought(book_id, filters, page, index)) if index in {"categories", "few days"} else None
     if rows is None or _cut(rows):
         rows = await walk(walk_max)
-        if _cut(rows) and WALK_ON_FACTOR * len(rows) > page.limit:
+        if _cut(rows) and index not in _BY_MAGNITUDE and WALK_ON_FACTOR * len(rows) > page.limit:
             rows = await walk(WALK_ON_FACTOR * walk_max)
         if _cut(rows):
-            rows = await find("days" if index == "few days" else index, *terms)
+            rows = await find(*_sought(book_id, filters, page, "days" if index == "few days" else index))
     if not rows or rows[0]["role"] is None:
         raise BookNotFound
     found = [row for row in rows if row["entry_id"] is not None]
@@ -281,26 +289,47 @@ def after(page: Page) -> tuple[Any, ...]:
     return (*(key if column == ORDERS[page.order].column else None for column in columns), entry_id)
 
 
-def _index(book_id: UUID, filters: Filters, order: Order) -> tuple[Any, ...]:
-    """Choose the index by which few rows are read, and the terms that it is asked for."""
+def _index(filters: Filters, page: Page) -> str:
+    """Choose the index by which few rows are read."""
+    text, column = filters.tag or filters.part, ORDERS[page.order].column
+    if filters.day_max - filters.day_min < FEW_DAYS and column != "occurred_on":
+        return "few days"
+    if column == "amount_minor" and (text or filters.categories or filters.kind):
+        return _index_by_amount(filters)
+    if text or filters.categories:
+        return "terms"
+    if filters.amount_min is not None or filters.amount_max is not None:
+        return "amounts"
+    return "terms" if filters.kind else "days"
+
+
+def _index_by_amount(filters: Filters) -> str:
+    if filters.categories and not (filters.tag or filters.part):
+        return "categories"  # whose entries have an index in that order
+    return "names" if filters.part and not (filters.tag or filters.categories) else "magnitudes"
+
+
+def _sought(book_id: UUID, filters: Filters, page: Page, index: str) -> tuple[Any, ...]:
+    """What find_entries.sql is told of an index, and of the terms that it is asked for."""
     tag, part, kind = filters.folded_tag, filters.folded_part, filters.kind
     exact = [term_of_tag(book_id, tag)] if tag else []
-    words = terms_of_part(book_id, part) if part else []
-    categories = [term_of_category(book_id, category_id) for category_id in filters.categories or ()]
-    if filters.day_max - filters.day_min < FEW_DAYS and order.column != "occurred_on":
-        index = "few days"
-    elif words and not (exact or categories) and order.column == "amount_minor":
-        index = "names"  # of categories, whose entries have an index in that order
-    elif categories and not (exact or words) and order.column == "amount_minor":
-        index = "categories"  # which is in that order
-    elif exact or words or categories:
-        index = "terms"
-    elif filters.amount_min is not None or filters.amount_max is not None:
-        index = "amounts"
-    else:
-        index = "terms" if kind else "days"
     exact += [term_of_kind(book_id, kind)] if kind else []
-    return index, exact + words, categories or exact + words, exact, salt_of(book_id)
+    every = exact + (terms_of_part(book_id, part) if part else [])
+    categories = [term_of_category(book_id, category_id) for category_id in filters.categories or ()]
+    by_magnitude = _magnitudes(book_id, page) if index in _BY_MAGNITUDE else ([], [], [])
+    sample = (term_of_sample(book_id), SAMPLES_MAX)
+    return index, every, categories or every[:1], exact, salt_of(book_id), *by_magnitude, *sample
+
+
+def _magnitudes(book_id: UUID, page: Page) -> Iterable[Sequence[int]]:
+    """The magnitudes from where a page begins, in its order: their terms, least and most amounts."""
+    begin: int | None = page.after[0] if page.after else None
+    if page.order == "amount":
+        found = [magnitude for magnitude in MAGNITUDES if begin is None or magnitude.most_minor >= begin]
+    else:
+        found = [magnitude for magnitude in reversed(MAGNITUDES) if begin is None or magnitude.least_minor <= begin]
+    terms = [term_of_magnitude(book_id, magnitude) for magnitude in found]
+    return terms, [magnitude.least_minor for magnitude in found], [magnitude.most_minor for magnitude in found]
 
 
 def _view(row: Any) -> dict[str, Any]:

@@ -9,16 +9,21 @@ from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from ledger.book import fold_case
+from ledger.money import MINOR_DIGITS_MAX
 
 TAG_SEPARATOR: Final = "\x1f"
 BREAK: Final = "\x1e"
 """Stands before the initials and, in them, for all that has none. No query holds it: control characters are refused."""
 
 _CODE_BITS: Final = 42
+_SAMPLE: Final = 1 << _CODE_BITS
+"""Beyond all codes of texts and names; after it come those of magnitudes."""
+SAMPLE_OF: Final = 16
+"""One entry in so many is a sample: by these it is told beforehand how many an index will find."""
 _SALT_BITS: Final = 62
 _POINT_BITS: Final = 21  # of a code point
 _CONTROLS: Final = 0x1F
@@ -32,6 +37,22 @@ _INITIAL_OF: Final = {
 }
 _SYLLABLE: Final = re.compile("[가-힣]")
 _WITHOUT_INITIAL: Final = re.compile("[^가-힣ㄱ-ㅎ ]+")
+
+
+class Magnitude(NamedTuple):
+    """The amounts with so many digits and the same first one, both ends included: a piece of an order by amount."""
+
+    code: int
+    least_minor: int
+    most_minor: int
+
+
+MAGNITUDES: Final = tuple(
+    Magnitude(_SAMPLE + 10 * digits + first, first * 10 ** (digits - 1), (first + 1) * 10 ** (digits - 1) - 1)
+    for digits in range(1, MINOR_DIGITS_MAX + 1)
+    for first in range(1, 10)
+)
+"""All there are, the smallest first."""
 
 
 def searchable(text: str) -> str:
@@ -55,23 +76,31 @@ def salt_of(journal_id: UUID) -> int:
     return journal_id.int & (1 << _SALT_BITS) - 1
 
 
-def terms_of_entry(journal_id: UUID, searched: str, category_id: UUID | None, kind: str) -> list[int]:
+def terms_of_entry(
+    journal_id: UUID, entry_id: UUID, searched: str, category_id: UUID | None, kind: str, amount_minor: int
+) -> list[int]:
     """Everything by which an entry, with its searchable text, can be found."""
     salt, points = salt_of(journal_id), _points(searched)
-    codes = _pairs(points)
-    codes.update(points)
+    codes = {*_pairs(points), *points}
     codes -= _SEPARATORS
     codes.update(map(_named, searched.partition(BREAK)[0].split(TAG_SEPARATOR)[1:-1]))
     codes.add(_kind(kind))
+    codes.add(_magnitude(amount_minor))
+    if entry_id.int % SAMPLE_OF == 0:  # all of it is random but its beginning
+        codes.add(_SAMPLE)
     if category_id is not None:
         codes.add(_category(category_id))
     return [salt ^ code for code in codes]
 
 
 def terms_of_part(journal_id: UUID, part: str) -> list[int]:
-    """The terms of every text that holds this folded part: its pairs of characters, or its only character."""
+    """The terms of every text that holds this folded part: pairs of its characters, or its only character.
+
+    Each pair costs the index a list to go through: every other one, and the last, have all the characters.
+    """
     salt, points = salt_of(journal_id), _points(part)
-    return [salt ^ code for code in _pairs(points) or points]
+    pairs = _pairs(points)
+    return [salt ^ code for code in dict.fromkeys(pairs[::2] + pairs[-1:] or points)]
 
 
 def term_of_tag(journal_id: UUID, folded_tag: str) -> int:
@@ -87,13 +116,21 @@ def term_of_category(journal_id: UUID, category_id: UUID) -> int:
     return salt_of(journal_id) ^ _category(category_id)
 
 
+def term_of_magnitude(journal_id: UUID, magnitude: Magnitude) -> int:
+    return salt_of(journal_id) ^ magnitude.code
+
+
+def term_of_sample(journal_id: UUID) -> int:
+    return salt_of(journal_id) ^ _SAMPLE
+
+
 def _points(text: str) -> Sequence[int]:
     return memoryview(text.encode("utf-32-le")).cast("I")
 
 
-def _pairs(points: Sequence[int]) -> set[int]:
+def _pairs(points: Sequence[int]) -> list[int]:
     """Pairs of characters, but for those of a separator: no query holds one."""
-    return {a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b}
+    return [a << _POINT_BITS | b for a, b in pairwise(points) if a > _CONTROLS < b]
 
 
 def _category(category_id: UUID) -> int:
@@ -102,6 +139,11 @@ def _category(category_id: UUID) -> int:
 
 def _kind(kind: str) -> int:
     return _named(TAG_SEPARATOR + kind)
+
+
+def _magnitude(amount_minor: int) -> int:
+    digits = str(amount_minor)
+    return _SAMPLE + 10 * len(digits) + int(digits[0])
 
 
 @lru_cache(10_000)

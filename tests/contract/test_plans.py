@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 import projections
 from projections import entries
-from projections.entries import ORDERS, Filters
+from projections.entries import ORDERS, SAMPLES_MAX, Filters
 from projections.paging import Page
 from projections.postings import NONE
 from projections.search import searchable_entry, terms_of_entry
@@ -45,7 +45,7 @@ INSERT INTO readmodels.books
 SELECT journal_id, 'Home', '', 'KRW', 0, 0, 0, 0, 0, 0, null, false, now(), now(), 1 FROM eventstore.journals;
 INSERT INTO readmodels.members SELECT journal_id, '{OWNER}', 'owner', now() FROM eventstore.journals;
 INSERT INTO readmodels.categories (journal_id, category_id, kind, name, folded_name, deleted)
-SELECT journal_id, category_id, 'expense', category_id, category_id, false FROM forms;
+SELECT DISTINCT journal_id, category_id, 'expense', category_id, category_id, false FROM forms;
 INSERT INTO readmodels.entries (journal_id, entry_id, version, since, kind, amount_minor, occurred_on, category_id,
                                 memo, tags, searched, terms, deleted, created_by, created_at, updated_at)
 SELECT s.journal_id, gen_random_uuid(), 1, 1, 'expense', CASE WHEN even THEN 4500 ELSE 1000 + n * 7919 % 5000 END,
@@ -53,7 +53,8 @@ SELECT s.journal_id, gen_random_uuid(), 1, 1, 'expense', CASE WHEN even THEN 450
        f.searched, f.terms, n % 50 = 0 OR n > {ENTRIES}, '{OWNER}',
        timestamptz '2021-05-05' + CASE WHEN even THEN 0 ELSE n % {ENTRIES} - 11700 END * interval '4 hours', now()
 FROM spans s CROSS JOIN LATERAL generate_series(1, entries) AS n
-JOIN forms f ON f.journal_id = s.journal_id AND f.place = CASE n % {RARE} WHEN 7 THEN 9 ELSE n % 9 END;
+JOIN forms f ON f.journal_id = s.journal_id AND f.place = CASE n % {RARE} WHEN 7 THEN 9 ELSE n % 9 END
+ AND f.thousands = CASE WHEN even THEN 4 ELSE (1000 + n * 7919 % 5000) / 1000 END AND f.sample = (n % 16 = 0);
 INSERT INTO readmodels.totals
 SELECT journal_id, 'day', occurred_on, category_id, '{OWNER}', 0, sum(amount_minor), 0, count(*)
 FROM readmodels.entries GROUP BY 1, 3, 4;
@@ -109,25 +110,22 @@ RARE_FILTERS = {
 
 @pytest.fixture(params=["analysed", "never analysed"])
 async def filled(owner, request):
-    columns = "journal_id uuid, place int, category_id uuid, searched text, terms bigint[]"
+    columns = (
+        "journal_id uuid, place int, thousands int, sample boolean, category_id uuid, searched text, terms bigint[]"
+    )
     await owner.execute(f"CREATE TEMP TABLE forms ({columns})")
-    forms = [form(book, place) for book in BOOKS for place in range(10)]
+    forms = [form(*one) for one in product(BOOKS, range(10), range(1, 6), (False, True))]
     await owner.copy_records_to_table("forms", records=forms)
     await owner.execute(FILL)
     if request.param == "analysed":
         await owner.execute("ANALYZE")
 
 
-def form(book_id, place):
+def form(book_id, place, thousands, sample):
     """What one in ten entries of a book has, and by which it is found; the tenth is rare."""
     searched = searchable_entry(*(RARE_TEXTS if place == 9 else TEXTS))
-    return (
-        book_id,
-        place,
-        CATEGORIES[place],
-        searched,
-        terms_of_entry(book_id, searched, CATEGORIES[place], "expense"),
-    )
+    terms = terms_of_entry(book_id, an_id(not sample), searched, CATEGORIES[place], "expense", 1_000 * thousands)
+    return book_id, place, thousands, sample, CATEGORIES[place], searched, terms
 
 
 def sql_of(name):
@@ -198,8 +196,8 @@ def asked(book_id, filters, sort="-occurred_on", after=(None, None)):
 def sought(book_id, filters, sort, after=None):
     """The arguments of find_entries."""
     page = Page(LIMIT - 1, sort, after)
-    index = entries._index(book_id, filters, ORDERS[sort])
-    arguments = (OWNER, book_id, LIMIT, sort, *entries.after(page), *filters.arguments, *index)
+    terms = entries._sought(book_id, filters, page, entries._index(filters, page))
+    arguments = (OWNER, book_id, LIMIT, sort, *entries.after(page), *filters.arguments, *terms)
     return ", ".join(map(literal, arguments))
 
 
@@ -248,6 +246,17 @@ async def test_page_of_a_frequent_category_by_amount_is_read_in_that_order(servi
         plan = await plan_of(service, planner, "find_entries", arguments)
         assert LIMIT == plan[0]["Actual Rows"], (planner, sort, after)
         assert touched(plan, "entries") <= TOUCHED_MAX, (planner, sort, after)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_page_of_a_frequent_word_by_amount_reads_the_magnitudes_that_fill_it(service):
+    counted = "SELECT count(*) FROM entries WHERE journal_id = $1 AND amount_minor BETWEEN 3000 AND 3999"
+    of_one = await service.fetchval(counted, BOOK)
+    for planner, sort, after in product(PLANNERS, ("amount", "-amount"), ((None, None), (3500, an_id(5)))):
+        arguments = sought(BOOK, Filters(part="점심", amount_max=Decimal(3999)), sort, after)
+        plan = await plan_of(service, planner, "find_entries", arguments)
+        assert LIMIT == plan[0]["Actual Rows"], (planner, sort, after)
+        assert touched(plan, "entries") <= of_one + SAMPLES_MAX + TOUCHED_MAX, (planner, sort, after)
 
 
 @pytest.mark.usefixtures("filled")

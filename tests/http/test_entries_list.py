@@ -289,9 +289,9 @@ async def test_list_sorts_equal_keys_by_id_and_its_pages_have_neither_doubles_no
         assert pages[-1]
 
 
-@pytest.mark.parametrize("walk_on", [1, 5])  # to find_entries at once, or after walking on
+@pytest.mark.parametrize(("walk_on", "samples"), [(1, -1), (5, 0)])  # to find_entries at once, or after walking on
 @pytest.mark.parametrize("sort", SORTS)
-async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found, sort, walk_on, monkeypatch):
+async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found, sort, walk_on, samples, monkeypatch):
     food = await home.category(book, "식비")
     filters = [
         {},
@@ -311,7 +311,9 @@ async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found,
     asked = [{**one, "sort": sort, "state": state} for one in filters for state in ("live", "deleted", "all")]
     expected = [await found(**query) for query in asked]
     monkeypatch.setattr(entries, "WALK_FACTOR", 1)
+    monkeypatch.setattr(entries, "SHORT_WALK_FACTOR", 1)
     monkeypatch.setattr(entries, "WALK_ON_FACTOR", walk_on)
+    monkeypatch.setattr(entries, "SAMPLES_MAX", samples)
 
     for query, entries_found in zip(asked, expected, strict=True):
         path = f"{entries_of(book)}?{urlencode({**query, 'limit': 2})}"

@@ -1,16 +1,21 @@
 """Search terms: whatever holds a text is found by its terms, and each book has its own."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.book import fold_case
 from projections.search import (
+    MAGNITUDES,
     salt_of,
     searchable,
     searchable_entry,
     term_of_category,
     term_of_kind,
+    term_of_magnitude,
+    term_of_sample,
     term_of_tag,
     terms_of_entry,
     terms_of_part,
@@ -19,11 +24,13 @@ from tests.given import an_id
 from tests.told import BOOK, FOOD
 
 TEXTS = st.text(st.sampled_from("식비점심ㅅㅂㅋ aB1ß京é🍜'\t"), max_size=12)
+ENTRY = an_id(17)
 TAGS = st.lists(TEXTS.filter(bool), max_size=3)
 
 
-def terms(memo, tags=(), category_id=None, kind="expense", journal_id=BOOK):
-    return set(terms_of_entry(journal_id, searchable_entry(memo, list(tags)), category_id, kind))
+def terms(memo, tags=(), category_id=None, kind="expense", amount_minor=4500, journal_id=BOOK, entry_id=ENTRY):
+    searched = searchable_entry(memo, list(tags))
+    return set(terms_of_entry(journal_id, entry_id, searched, category_id, kind, amount_minor))
 
 
 @pytest.mark.parametrize(
@@ -84,9 +91,27 @@ def test_terms_tell_texts_tags_categories_and_kinds_apart():
 def test_terms_are_numbers_of_63_bits_and_those_of_two_books_have_nothing_in_common(memo, tags, one, other, category):
     found = terms(memo, tags, category, journal_id=one)
     assert all(0 <= term < 2**63 for term in found)
-    if salt_of(one) >> 42 != salt_of(other) >> 42:
+    if salt_of(one) >> 43 != salt_of(other) >> 43:
         assert found.isdisjoint(terms(memo, tags, category, journal_id=other))
 
 
-def test_text_that_was_erased_has_no_terms_but_those_of_its_kind():
-    assert {term_of_kind(BOOK, "expense")} == terms(None)
+def test_text_that_was_erased_has_no_terms_but_those_of_its_kind_and_amount():
+    (thousands,) = (magnitude for magnitude in MAGNITUDES if magnitude.least_minor == 4_000)
+    assert {term_of_kind(BOOK, "expense"), term_of_magnitude(BOOK, thousands)} == terms(None, amount_minor=4_500)
+
+
+def test_one_entry_in_sixteen_has_the_term_of_samples():
+    sample = term_of_sample(BOOK)
+    assert [an_id(16), an_id(32)] == [an_id(n) for n in range(1, 33) if sample in terms("점심", entry_id=an_id(n))]
+
+
+def test_magnitudes_follow_each_other_from_the_least_amount_to_the_most():
+    assert (1, 10**18 - 1) == (MAGNITUDES[0].least_minor, MAGNITUDES[-1].most_minor)
+    assert all(below.most_minor + 1 == above.least_minor for below, above in pairwise(MAGNITUDES))
+
+
+@given(st.integers(1, 10**18 - 1))
+def test_every_amount_has_the_term_of_its_magnitude_and_of_no_other(amount_minor):
+    found = terms("점심", amount_minor=amount_minor)
+    having = [magnitude for magnitude in MAGNITUDES if term_of_magnitude(BOOK, magnitude) in found]
+    assert [(True, True)] == [(one.least_minor <= amount_minor, amount_minor <= one.most_minor) for one in having]
