@@ -1,7 +1,6 @@
 """gagyebu: the composition root and the command line; from here any behaviour is one click away."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -28,6 +27,7 @@ from auth.edge import edge
 from auth.http import requests
 from auth.middleware import actor_of, authenticate, authentication, public
 from auth.opening import open_identity
+from eventstore.collector import spare_collector
 from eventstore.errors import JournalNotWritable, StoreUnavailable
 from eventstore.logs import configure_logging
 from eventstore.processes import run, running, stop_event, when_parent_ends
@@ -184,7 +184,7 @@ async def serve(settings: Settings, *, is_worker: bool) -> None:
             try:
                 await web.TCPSite(runner, settings.host, settings.port, reuse_port=is_worker).start()
                 say_ready(settings, runner.addresses[0][1])
-                gc.freeze()  # what is there now stays: collecting need not look at it again and again
+                spare_collector()
                 await stop.wait()
             finally:
                 await runner.cleanup()

@@ -7,8 +7,8 @@ cycles, and now and then through everything that was ever imported: a pause of 0
 import gc
 from typing import Final
 
-YOUNG_OBJECTS_MAX: Final = 50_000
-"""Made and not yet freed before the collector looks for cycles among them, which takes some milliseconds."""
+YOUNG_OBJECTS_MAX: Final = 25_000
+"""Made and not yet freed before the collector looks for cycles among them, which takes a millisecond or two."""
 
 
 def spare_collector() -> None:

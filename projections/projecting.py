@@ -7,6 +7,7 @@ from datetime import datetime
 import click
 
 from auth.opening import open_delivery
+from eventstore.collector import spare_collector
 from eventstore.processes import running, stop_event
 from eventstore.settings import Settings, master_key_of
 from projections.opening import Storage, open_storage
@@ -33,5 +34,6 @@ async def project(settings: Settings, clock: Callable[[], datetime]) -> None:
     async with open_storage(settings.database_url, master_key, settings.pool_size_max) as storage:
         await storage.engine.retry_stopped()
         async with projecting(settings, storage, Projector(storage.engine), clock):
+            spare_collector()
             click.echo("projecting")
             await stop.wait()
