@@ -34,7 +34,7 @@ from projections.poison import (
 
 EVENTS_MAX: Final = 2_000
 """Folded in one transaction; bounds memory and how long checkpoints stay locked."""
-TURN_EVENTS: Final = 100
+TURN_EVENTS: Final = 250
 """Decoded and folded at a stretch, which takes some milliseconds; then it is others' turn."""
 JOURNALS_MAX: Final = 200
 LANES: Final = 2
