@@ -1,7 +1,7 @@
 """Read model: income, expense and transfers per day, month and year, by category and member; per month also in all."""
 
 from calendar import monthrange
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
@@ -32,7 +32,8 @@ GRAINS: Final = {
 GROUPINGS: Final = tuple(name for name in GRAINS if name)
 _DAY: Final = timedelta(days=1)
 
-Key = tuple[UUID, str, date, UUID, UUID]
+Key = tuple[UUID, date, UUID, UUID]
+"""Journal, day, category and member."""
 
 
 @dataclass
@@ -50,22 +51,15 @@ class Sums:
 
 
 def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | None = None) -> dict[Key, Sums]:
-    """What events add to each day, month and year, negative where they take away.
+    """What events add to each day, negative where they take away; the database sums longer grains up from that.
 
     `authors`: who recorded the entries that these events change but do not record.
     """
-    sums: dict[Key, Sums] = {}
+    days: dict[Key, Sums] = {}
     for journal_id, member_id, posting, sign in authored(events, authors or {}):
-        for key in _counted_in(journal_id, posting.occurred_on, posting.category_id or NONE, member_id):
-            sums.setdefault(key, Sums()).add(posting, sign)
-    return sums
-
-
-def _counted_in(journal_id: UUID, day: date, category_id: UUID, member_id: UUID) -> Iterator[Key]:
-    month = day.replace(day=1)
-    for grain, starts_on in (("day", day), ("month", month), ("year", month.replace(month=1))):
-        yield journal_id, grain, starts_on, category_id, member_id
-    yield journal_id, "whole_month", month, NONE, NONE
+        key = (journal_id, posting.occurred_on, posting.category_id or NONE, member_id)
+        days.setdefault(key, Sums()).add(posting, sign)
+    return days
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:

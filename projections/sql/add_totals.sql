@@ -1,10 +1,21 @@
--- Add to sums.
--- $1 journal_ids  $2 grains  $3 starts_on  $4 category_ids  $5 member_ids  $6 income  $7 expense  $8 transferred
--- $9 entry counts; sums and counts may be negative, and come as text: the driver is slow to take a numeric apart
+-- Add what days have gained to their sums, and to those of their months and years.
+-- $1 journal_ids  $2 days  $3 category_ids  $4 member_ids  $5 income  $6 expense  $7 transferred  $8 entry counts; sums and
+-- counts may be negative, and come as text: the driver is slow to take a numeric apart
 INSERT INTO totals AS t (journal_id, grain, starts_on, category_id, member_id,
                          income_minor, expense_minor, transferred_minor, entry_count)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::date[], $4::uuid[], $5::uuid[],
-                     $6::text[]::numeric[], $7::text[]::numeric[], $8::text[]::numeric[], $9::text[]::bigint[])
+SELECT d.journal_id, g.grain, g.starts_on, g.category_id, g.member_id,
+       sum(d.income_minor), sum(d.expense_minor), sum(d.transferred_minor), sum(d.entry_count)
+FROM unnest($1::uuid[], $2::date[], $3::uuid[], $4::uuid[],
+            $5::text[]::numeric[], $6::text[]::numeric[], $7::text[]::numeric[], $8::text[]::bigint[])
+    AS d (journal_id, day, category_id, member_id, income_minor, expense_minor, transferred_minor, entry_count)
+CROSS JOIN (SELECT '00000000-0000-0000-0000-000000000000'::uuid) AS n (nil)
+CROSS JOIN LATERAL (VALUES
+    ('day', d.day, d.category_id, d.member_id),
+    ('month', date_trunc('month', d.day::timestamp)::date, d.category_id, d.member_id),
+    ('year', date_trunc('year', d.day::timestamp)::date, d.category_id, d.member_id),
+    ('whole_month', date_trunc('month', d.day::timestamp)::date, n.nil, n.nil)
+) AS g (grain, starts_on, category_id, member_id)
+GROUP BY d.journal_id, g.grain, g.starts_on, g.category_id, g.member_id
 ON CONFLICT (journal_id, grain, starts_on, category_id, member_id) DO UPDATE SET
     income_minor = t.income_minor + excluded.income_minor,
     expense_minor = t.expense_minor + excluded.expense_minor,

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date, timedelta
 
 import pytest
@@ -19,6 +19,7 @@ from projections.denylist import DENYLIST
 from projections.engine import FIRST_JOURNAL, Engine
 from projections.entries import Filters, get_entry, list_entries
 from projections.paging import Page
+from projections.postings import NONE
 from projections.read_models import READ_MODELS
 from projections.totals import Sums, fold, get_totals
 from projections.wallet import get_wallet
@@ -83,7 +84,15 @@ async def totals_in(owner):
 
 
 def folded(*journals):
-    return {key: sums for events in journals for key, sums in fold(events).items() if sums.entry_count}
+    """The rows of totals as they should be: what each day comes to, and each month and year."""
+    grains = defaultdict(Sums)
+    for journal_id, day, *of in (days := {key: sums for events in journals for key, sums in fold(events).items()}):
+        sums, month = days[journal_id, day, *of], day.replace(day=1)
+        spans = [("day", day, *of), ("month", month, *of), ("year", month.replace(month=1), *of)]
+        for span in [*spans, ("whole_month", month, NONE, NONE)]:
+            for name, value in vars(sums).items():
+                setattr(grains[journal_id, *span], name, getattr(grains[journal_id, *span], name) + value)
+    return {key: sums for key, sums in grains.items() if sums.entry_count}
 
 
 async def test_totals_caught_up_step_by_step_are_those_of_one_fold_of_all_events(store, engine, metadata, owner):
@@ -97,7 +106,7 @@ async def test_totals_caught_up_step_by_step_are_those_of_one_fold_of_all_events
         await engine.catch_up([book.id])
     events = await everything(store, book.id)
     assert folded(events) == await totals_in(owner)
-    days = [sums for key, sums in folded(events).items() if key[1] == "day"]
+    days = fold(events).values()
     row = await owner.fetchrow("SELECT income_minor, expense_minor, entry_count FROM readmodels.books")
     expected = (
         sum(one.income_minor for one in days),
@@ -313,9 +322,8 @@ async def test_balance_leaves_out_what_is_dated_after_the_range(store, engine, m
 async def test_totals_of_any_range_are_the_sum_of_its_entries(store, engine, metadata):
     book = await lived_in(store, metadata, entries=150)
     by_day = Counter()
-    for (_, grain, day, *_), sums in folded(await everything(store, book.id)).items():
-        if grain == "day":
-            by_day[day] += sums.income_minor - sums.expense_minor
+    for (_, day, *_), sums in fold(await everything(store, book.id)).items():
+        by_day[day] += sums.income_minor - sums.expense_minor
     chance = random.Random(3)
     for _ in range(40):
         first, last = sorted(DAY - timedelta(days=chance.randrange(420)) for _ in range(2))
