@@ -23,8 +23,8 @@ LEFT JOIN LATERAL (
                   ',"copied_from":', coalesce('"' || e.copied_from || '"', 'null'),
                   ',"batch_id":', coalesce('"' || e.batch_id || '"', 'null'),
                   ',"deleted":false,"created_by":', coalesce('"' || e.created_by || '"', 'null'),
-                  ',"created_at":"', replace(to_char(e.created_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000', ''),
-                  '","updated_at":"', replace(to_char(e.updated_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000', ''),
+                  ',"created_at":"', instant_shown(e.created_at),
+                  '","updated_at":"', instant_shown(e.updated_at),
                   '","version":', e.version,
                   CASE WHEN e.transfer_id IS NOT NULL THEN
                       concat(',"transfer":{"id":"', e.transfer_id,
