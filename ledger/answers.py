@@ -16,7 +16,7 @@ def to_json(view: Any) -> bytes:
 
 def etag_of(body: bytes) -> str:
     """A strong entity tag (RFC 9110, 8.8.3) that changes exactly when the body does."""
-    return hashlib.blake2b(body, digest_size=12).hexdigest()
+    return hashlib.sha256(body).hexdigest()[:24]  # processors do it themselves, twice as fast as BLAKE2
 
 
 def answer(

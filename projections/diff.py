@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ledger.book import AUDITORS
+from ledger.entry import TRANSFER_IN, TRANSFER_OUT
 from ledger.errors import InvalidField, NotPermitted, TooManyChanges
 from ledger.money import format_amount
 from projections.engine import Engine
@@ -33,44 +34,38 @@ async def diff_book(
     changes = await list_changes(engine, before.at, later.at, CHANGES_MAX + 1)
     if len(changes) > CHANGES_MAX:
         raise TooManyChanges(CHANGES_MAX)
-    live = [(_if_live(was), _if_live(became)) for was, became in changes]
     return {
         "known_at": {"position": before.position, "recorded_at": before.recorded_at},
         "until": {"position": later.position, "recorded_at": later.recorded_at},
-        **_sorted_out(live),
-        "totals": _differences(live, before, later),
+        **_sorted_out(changes),
+        "totals": _differences(changes, before, later),
     }
 
 
-def _sorted_out(live: Sequence[Change]) -> dict[str, list[Any]]:
-    """Deleted entries count as not there; those that are as they were before are no change."""
+def _sorted_out(changes: Sequence[Change]) -> dict[str, list[Any]]:
+    """Those there at both moments have changed: each version is shown with its number."""
     return {
-        "added": [after for before, after in live if after and not before],
-        "changed": [
-            {"before": before, "after": after} for before, after in live if before and after != before and after
-        ],
-        "removed": [before for before, after in live if before and not after],
+        "added": [became.view for was, became in changes if became and not was],
+        "changed": [{"before": was.view, "after": became.view} for was, became in changes if was and became],
+        "removed": [was.view for was, became in changes if was and not became],
     }
 
 
-def _if_live(entry: dict[str, Any] | None) -> dict[str, Any] | None:
-    return entry if entry and not entry["deleted"] else None
-
-
-def _differences(live: Sequence[Change], before: PastBook, later: PastBook) -> dict[str, str]:
+def _differences(changes: Sequence[Change], before: PastBook, later: PastBook) -> dict[str, str]:
     """What the changes come to: entries that stayed as they were cancel out, and are not read."""
     currency = later.book.currency
     flows: Counter[str] = Counter()
-    for entry, sign in [(was, -1) for was, _ in live] + [(became, 1) for _, became in live]:
-        if entry:
-            flow = entry["transfer"]["direction"] if "transfer" in entry else entry["kind"]
-            flows[flow] += sign * int(entry["amount"].replace(".", ""))  # it shows all its decimals: minor units
+    for was, became in changes:
+        if was:
+            flows[was.kind] -= was.amount_minor
+        if became:
+            flows[became.kind] += became.amount_minor
     total = flows["income"] - flows["expense"]
     opening = later.book.opening_balance_minor - before.book.opening_balance_minor
     amounts = {
         "income": flows["income"],
         "expense": flows["expense"],
         "total": total,
-        "balance": opening + total + flows["in"] - flows["out"],
+        "balance": opening + total + flows[TRANSFER_IN] - flows[TRANSFER_OUT],
     }
     return {name: format_amount(amount, currency) for name, amount in amounts.items()}

@@ -6,10 +6,11 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from math import ceil, floor
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
+import orjson
 
 from eventstore.sql import statement
 from ledger.book import Category
@@ -98,18 +99,47 @@ async def sum_entries_at(
     return await engine.fetch_fresh(_SUM, book.book_id, book.position, day_min, day_max, group_by)
 
 
-Change = tuple[dict[str, Any] | None, dict[str, Any] | None]
+class EntryShown(NamedTuple):
+    """What a change tells of an entry, which is in JSON already: of a thousand, most of the work is to show them."""
+
+    kind: str
+    amount_minor: int
+    view: orjson.Fragment
+
+
+Change = tuple[EntryShown | None, EntryShown | None]
 
 
 async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_max: int) -> list[Change]:
     """List the entries that changed between two states of one book, in the order of their first change.
 
-    Returns: each as it was before (None: not there yet) and as it was later; deleted ones are shown as such.
+    Returns: each as it was before and as it was later; None where it was not there, or deleted.
     """
-    rows = await engine.fetch_fresh(_LIST_CHANGES, before.book_id, before.position, later.position, entries_max)
-    changed = [row for row in rows if row["changed_id"] is not None]
-    views = [_view(row, later if row["later"] else before) if row["entry_id"] else None for row in changed]
-    return list(zip(views[::2], views[1::2], strict=True))
+    rows = await engine.fetch_fresh(
+        _LIST_CHANGES,
+        before.book_id,
+        before.position,
+        later.position,
+        entries_max,
+        later.currency,
+        Decimal(1).scaleb(-decimals_of(later.currency)),
+    )
+    changes: dict[int, list[EntryShown | None]] = {}
+    categories = [_in_json(before), _in_json(later)]
+    for _, changed_at, entry_id, is_later, kind, amount_minor, category_id, before_category, after_category in rows:
+        if changed_at is None:
+            continue
+        change = changes.setdefault(changed_at, [None, None])
+        if entry_id is not None:
+            category = categories[is_later][category_id]
+            view = orjson.Fragment(f"{before_category}{category}{after_category}")
+            change[is_later] = EntryShown(kind, amount_minor, view)
+    return [(was, became) for was, became in changes.values()]
+
+
+def _in_json(book: BookAt) -> dict[str | None, str]:
+    """How the categories of a book are shown, and none."""
+    return {None: "null", **{id_: orjson.dumps(view).decode() for id_, view in book.shown.items()}}
 
 
 def _view(row: asyncpg.Record, book: BookAt) -> dict[str, Any]:

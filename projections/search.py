@@ -40,7 +40,10 @@ _WITHOUT_INITIAL: Final = re.compile("[^가-힣ㄱ-ㅎ ]+")
 
 
 class Magnitude(NamedTuple):
-    """The amounts with so many digits and the same first one, both ends included: a piece of an order by amount."""
+    """Amounts of so many digits from 1, 2 or 5 on, both ends included: a piece of an order by amount.
+
+    Smaller pieces are more to ask for, larger ones hold more that no page shows: as with coins, these do for any book.
+    """
 
     code: int
     least_minor: int
@@ -48,11 +51,12 @@ class Magnitude(NamedTuple):
 
 
 MAGNITUDES: Final = tuple(
-    Magnitude(_SAMPLE + 10 * digits + first, first * 10 ** (digits - 1), (first + 1) * 10 ** (digits - 1) - 1)
+    Magnitude(_SAMPLE + 10 * digits + first, first * 10 ** (digits - 1), beyond * 10 ** (digits - 1) - 1)
     for digits in range(1, MINOR_DIGITS_MAX + 1)
-    for first in range(1, 10)
+    for first, beyond in ((1, 2), (2, 5), (5, 10))
 )
 """All there are, the smallest first."""
+_FIRST_OF_MAGNITUDE: Final = {digit: 1 if digit < "2" else 2 if digit < "5" else 5 for digit in "123456789"}
 
 
 def searchable(text: str) -> str:
@@ -143,7 +147,7 @@ def _kind(kind: str) -> int:
 
 def _magnitude(amount_minor: int) -> int:
     digits = str(amount_minor)
-    return _SAMPLE + 10 * len(digits) + int(digits[0])
+    return _SAMPLE + 10 * len(digits) + _FIRST_OF_MAGNITUDE[digits[0]]
 
 
 @lru_cache(10_000)

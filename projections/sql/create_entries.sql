@@ -83,3 +83,9 @@ RETURNS bigint LANGUAGE sql STABLE AS $$ -- as extract() is: else it would not b
         WHEN '-recorded_at' THEN -(extract(epoch FROM created_at) * 1000000)::bigint
     END
 $$;
+
+-- An instant as JSON answers have it, in the sessions' time zone, which is UTC: all six decimals, or none.
+CREATE OR REPLACE FUNCTION instant_shown(instant timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN instant = instant::timestamptz(0) THEN to_char(instant, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                ELSE to_char(instant, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END
+$$;

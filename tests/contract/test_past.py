@@ -6,11 +6,14 @@ from decimal import Decimal
 from math import floor
 from uuid import UUID
 
+import orjson
 import pytest
 from uuid_utils.compat import uuid7
 
 from eventstore.codec import Metadata
 from eventstore.store import Change
+from ledger.answers import to_json
+from ledger.book import Category
 from ledger.errors import EntryNotFound
 from projections import engine as engines
 from projections import entries
@@ -23,6 +26,21 @@ from tests.told import BOOK, DAY, FOOD, SALARY, a_posting, an_entry
 CATEGORIES = {category.category_id: category for category in (FOOD, SALARY)}
 MEMOS = ("점심 김치찌개", "lunch", "")
 ALL_TIME = (date.min, date.max)
+# Whatever can be in the columns of an entry, here and there.
+PECULIAR = r"""
+UPDATE readmodels.entries SET
+    memo = CASE since % 3 WHEN 0 THEN E'"quoted" \\ back/slash\ttab\nline 🍜 é \x7f <&>' WHEN 1 THEN memo END,
+    tags = CASE since % 4 WHEN 0 THEN ARRAY['a "b"', E'c\\,d', '한글'] WHEN 1 THEN NULL ELSE tags END,
+    kind = CASE since % 5 WHEN 0 THEN 'transfer_in' WHEN 1 THEN 'transfer_out' ELSE kind END,
+    transfer_id = CASE WHEN since % 5 < 2 THEN gen_random_uuid() END, other_book_id = gen_random_uuid(),
+    other_entry_id = gen_random_uuid(),
+    copied_from = CASE WHEN since % 2 = 0 THEN gen_random_uuid() END,
+    batch_id = CASE WHEN since % 7 = 0 THEN gen_random_uuid() END,
+    created_by = CASE WHEN since % 6 > 0 THEN created_by END,
+    amount_minor = (ARRAY[1, 10, 99, 1000, 123456, 999999999999999999])[1 + since % 6],
+    created_at = timestamptz '2026-11-23 01:02:00Z' + since % 2 * interval '1.000100 seconds',
+    updated_at = timestamptz '2026-11-23 01:02:00Z' + since % 3 * interval '0.123456 seconds'
+"""
 
 
 @pytest.fixture
@@ -251,17 +269,48 @@ async def test_changes_between_two_positions_show_each_entry_as_it_was_and_as_it
     for _ in range(20):
         (before, rows), (later, later_rows) = sorted(chance.sample(states, 2), key=lambda state: state[0].position)
         was = {row.entry_id: row for row in rows}
-        changed = sorted((row for row in later_rows if row != was.get(row.entry_id)), key=lambda row: row.entry_id)
+        changed = [(was.get(row.entry_id), row) for row in later_rows if row != was.get(row.entry_id)]
         changes = await list_changes(engine, before, later, 100)
-        shown = [(was_view and seen([was_view]), seen([view])) for was_view, view in changes]
-        assert [
-            (
-                [(row.entry_id, was[row.entry_id].version)] if row.entry_id in was else None,
-                [(row.entry_id, row.version)],
-            )
-            for row in changed
-        ] == sorted(shown, key=lambda pair: pair[1])
-        assert changes[:3] == await list_changes(engine, before, later, 3)
+        assert in_order([tuple(map(posted, pair)) for pair in changed]) == in_order(
+            [
+                (was and (was.kind, was.amount_minor), became and (became.kind, became.amount_minor))
+                for was, became in changes
+            ]
+        )
+        assert len(changes[:3]) == len(await list_changes(engine, before, later, 3))
+
+
+def posted(row):
+    """What a change tells of a row beside how it is shown; of a deleted one nothing."""
+    return (row.kind, row.amount_minor) if row and not row.deleted else None
+
+
+def in_order(pairs):
+    return sorted(pairs, key=repr)
+
+
+@pytest.mark.parametrize("currency", ["KRW", "USD", "BHD"])
+async def test_changes_show_entries_to_the_letter_as_any_other_read_does(engine, states, owner, currency):
+    (before, _), (now, _) = states[1], states[-1]
+    gone = Category(FOOD.category_id, "expense", 'C:\\"식비"', deleted=True)
+    later = BookAt(now.book_id, now.position, currency, {**CATEGORIES, gone.category_id: gone})
+    await engine.catch_up([later.book_id])
+    await owner.execute(PECULIAR)
+    changes = await list_changes(engine, before, later, 100)
+    shown = [orjson.dumps(became.view) for _, became in changes if became]
+    ids = [UUID(orjson.loads(view)["id"]) for view in shown]
+    assert [to_json(await get_entry_at(engine, later, id_, deleted=False)) for id_ in ids] == shown
+    for part in (
+        '"direction":"in"',
+        '"0001-01-01"',
+        '"9999-12-31"',
+        ':00Z"',
+        r"\\",
+        '"memo":null',
+        '"tags":null',
+        "🍜",
+    ):
+        assert any(part.encode() in view for view in shown), part
 
 
 async def test_changes_where_there_were_none_are_none(engine, states):

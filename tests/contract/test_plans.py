@@ -250,10 +250,12 @@ async def test_page_of_a_frequent_category_by_amount_is_read_in_that_order(servi
 
 @pytest.mark.usefixtures("filled")
 async def test_page_of_a_frequent_word_by_amount_reads_the_magnitudes_that_fill_it(service):
-    counted = "SELECT count(*) FROM entries WHERE journal_id = $1 AND amount_minor BETWEEN 3000 AND 3999"
-    of_one = await service.fetchval(counted, BOOK)
-    for planner, sort, after in product(PLANNERS, ("amount", "-amount"), ((None, None), (3500, an_id(5)))):
-        arguments = sought(BOOK, Filters(part="점심", amount_max=Decimal(3999)), sort, after)
+    counted = "SELECT count(*) FROM entries WHERE journal_id = $1 AND amount_minor BETWEEN 1000 AND 1999"
+    of_one = await service.fetchval(counted, BOOK)  # and as many from 5000 on, three times as many between
+    pages = (("amount", None), ("amount", 1_500), ("-amount", None), ("-amount", 5_500))
+    for planner, (sort, amount) in product(PLANNERS, pages):
+        after = amount and (amount, an_id(5))
+        arguments = sought(BOOK, Filters(part="점심"), sort, after)
         plan = await plan_of(service, planner, "find_entries", arguments)
         assert LIMIT == plan[0]["Actual Rows"], (planner, sort, after)
         assert touched(plan, "entries") <= of_one + SAMPLES_MAX + TOUCHED_MAX, (planner, sort, after)

@@ -96,8 +96,8 @@ def test_terms_are_numbers_of_63_bits_and_those_of_two_books_have_nothing_in_com
 
 
 def test_text_that_was_erased_has_no_terms_but_those_of_its_kind_and_amount():
-    (thousands,) = (magnitude for magnitude in MAGNITUDES if magnitude.least_minor == 4_000)
-    assert {term_of_kind(BOOK, "expense"), term_of_magnitude(BOOK, thousands)} == terms(None, amount_minor=4_500)
+    (magnitude,) = (magnitude for magnitude in MAGNITUDES if magnitude.least_minor == 2_000)
+    assert {term_of_kind(BOOK, "expense"), term_of_magnitude(BOOK, magnitude)} == terms(None, amount_minor=4_999)
 
 
 def test_one_entry_in_sixteen_has_the_term_of_samples():
