@@ -85,7 +85,7 @@ from projections.outbox import OUTBOX, Outbox
 from projections.past_books import get_book_at
 from projections.poison import ProjectionStopped, count_poisoned
 from projections.projector import Projector
-from projections.rebuild import Note, Progress, Rebuilding, rebuild
+from projections.rebuild import NewVersionStops, Note, Progress, Rebuilding, rebuild
 from projections.schema import create_read_models, find_outdated
 from projections.sessions import SESSIONS, list_session_ids
 from projections.shares import SHARES
@@ -497,16 +497,7 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
     Read models of another code version are rebuilt beside what is read, for which the settings are needed.
     Returns: what was done. Raises: StoreError.
     """
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with connection.transaction():
-            done = await migrate(connection)
-            erased = await destroy_keys_brought_back(connection)
-            done += await create_read_models(connection, READ_MODELS, erased)
-            done += [f"{len(erased)} keys of erased journals destroyed again"] if erased else []
-        outdated = await find_outdated(connection, READ_MODELS)
-    finally:
-        await connection.close()
+    done, outdated = await _migrate(dsn)
     if outdated:
         if settings is None:
             raise SchemaOutdated([model.name for model in outdated])
@@ -514,10 +505,26 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
     return done + [model.name for model in outdated]
 
 
+async def _migrate(dsn: str) -> tuple[list[str], list[ReadModel]]:
+    """Bring the schema up to date. Returns: what was done, and the read models of another code version."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            done = await migrate(connection)
+            erased = await destroy_keys_brought_back(connection)
+            done += await create_read_models(connection, READ_MODELS, erased)
+            done += [f"{len(erased)} keys of erased journals destroyed again"] if erased else []
+        return done, await find_outdated(connection, READ_MODELS)
+    finally:
+        await connection.close()
+
+
 async def _rebuild_outdated(settings: Settings, dsn: str, outdated: Sequence[ReadModel]) -> None:
     async with open_rebuilding(settings, dsn, os.cpu_count() or 1, _log_progress) as tools:
         for model in outdated:
-            await rebuild(tools, model, wait=True)
+            report = await rebuild(tools, model, wait=True)
+            if not report["swapped"]:
+                raise NewVersionStops(model.name)
 
 
 @asynccontextmanager
@@ -533,13 +540,15 @@ def _log_progress(progress: Progress) -> None:
 
 
 @asynccontextmanager
-async def open_dsn(settings: Settings, embedded: Embedded = embedded_postgres) -> AsyncIterator[str]:
+async def open_dsn(
+    settings: Settings, embedded: Embedded = embedded_postgres, *, rebuild_outdated: bool = True
+) -> AsyncIterator[str]:
     """The database that is set, or the embedded one, migrated."""
     if settings.database_url:
         yield settings.database_url
         return
     async with embedded(settings.data_dir) as dsn:
-        await migrate_database(dsn, settings)
+        await (migrate_database(dsn, settings) if rebuild_outdated else _migrate(dsn))
         yield dsn
 
 
@@ -787,7 +796,8 @@ async def open_administration(settings: Settings) -> AsyncIterator[auth.cli.Admi
 async def open_projections(settings: Settings) -> AsyncIterator[projections.cli.Administration]:
     """The read models for one command, beside services that run or not. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.migrate_database_url or await stack.enter_async_context(open_dsn(settings, reached_postgres))
+        reached = open_dsn(settings, reached_postgres, rebuild_outdated=False)  # which may be what is to be done
+        dsn = settings.migrate_database_url or await stack.enter_async_context(reached)
         yield await stack.enter_async_context(_administration(settings, dsn))
 
 

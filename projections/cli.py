@@ -143,6 +143,7 @@ async def _status(connection: asyncpg.Connection, admin: Administration, row: as
     return {
         "name": row["read_model"],
         "generation": row["generation"],
+        "purpose": row["purpose"],
         "state": "paused" if under_way and row["wanted"] == "pause" else row["state"],
         "running": bool(under_way and model and await rebuild.is_running(connection, model)),
         "events_done": row["events_done"],
@@ -241,7 +242,7 @@ def _add_controls(group: click.Group, open_administration: Open, run: Run, cores
                     if await rebuild.is_running(connection, model):
                         return {"name": name, "wanted": "run"}
                 with _shown(as_json=as_json) as note:
-                    return await rebuild.rebuild(admin.rebuilding(jobs or cores, note), model)
+                    return await rebuild.resume(admin.rebuilding(jobs or cores, note), model)
 
         done = run(work())
         if "outcome" in done:
@@ -378,6 +379,15 @@ def _told(report: dict[str, Any]) -> Iterator[str]:
         yield f"  {Difference(**listed)}"
     if (more := (report["differences"] or 0) - len(report["listed"])) > 0:
         yield f"  and {more:,} more differences"
+    yield from _told_of_events(report["poisoned"], "cannot take")
+    yield from _told_of_events(report["mended"], "takes, as the live one could not,")
+
+
+def _told_of_events(found: dict[str, Any], verb: str) -> Iterator[str]:
+    for event in found["listed"]:
+        yield "  {verb} position {position} of journal {journal_id}, {topic}: {reason}".format(verb=verb, **event)
+    if (more := found["count"] - len(found["listed"])) > 0:
+        yield f"  {verb} {more:,} more events"
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:

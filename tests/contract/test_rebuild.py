@@ -14,7 +14,6 @@ from projections.generations import owning
 from projections.poison import ProjectionStopped
 from projections.rebuild import (
     RebuildCancelled,
-    RebuildFailed,
     RebuildRunning,
     discard,
     rebuild,
@@ -229,16 +228,6 @@ async def test_rebuild_that_nobody_works_at_is_discarded(tools, books, owner, ad
     assert await discard(administrator, TOTALS)
     assert [] == await schemas(owner)
     assert not await discard(administrator, TOTALS)
-
-
-async def test_event_that_cannot_be_folded_fails_the_rebuild_and_what_is_read_stays(tools, books, owner):
-    await owner.execute("ALTER TABLE eventstore.events DISABLE TRIGGER USER")
-    await owner.execute(
-        "UPDATE eventstore.events SET topic = 'nothing' WHERE journal_id = $1 AND position = 2", books[0].id
-    )
-    with pytest.raises(RebuildFailed):
-        await rebuild(tools, TOTALS)
-    assert 1 == await generation_of(owner, "totals")
 
 
 async def test_prepared_statements_and_functions_go_on_across_a_swap(tools, books, service):
