@@ -10,6 +10,7 @@ import pytest
 
 from eventstore.errors import SchemaOutdated
 from projections.books import get_book
+from projections.engine import Engine
 from projections.generations import owning
 from projections.poison import ProjectionStopped
 from projections.rebuild import (
@@ -278,7 +279,9 @@ async def test_code_of_another_version_folds_nothing_into_a_read_model(books, en
     assert before == await owner.fetch("SELECT * FROM readmodels.totals")
 
 
-async def test_code_of_another_version_answers_nothing_old(books, engine, store, metadata, owner):
+async def test_code_of_another_version_answers_nothing_old_and_again_once_the_newer_one_has_folded(
+    books, engine, store, metadata, owner, database, keyring
+):
     book, *_ = books
     whole_year = (metadata.actor, book.id, date(2024, 1, 1), date(2024, 12, 31), "day")
     await owner.execute("UPDATE readmodels.read_models SET version = 99 WHERE name = 'totals'")
@@ -287,6 +290,9 @@ async def test_code_of_another_version_answers_nothing_old(books, engine, store,
     with pytest.raises(ProjectionStopped):
         await get_totals(engine, *whole_year)
     assert str(book.id) == str((await get_book(engine, metadata.actor, book.id))["id"])
+    newer = [replace(model, version=99) if model is TOTALS else model for model in READ_MODELS]
+    await Engine(database, keyring, newer).catch_up([book.id])
+    assert await get_totals(Engine(database, keyring, newer), *whole_year) == await get_totals(engine, *whole_year)
 
 
 async def test_database_of_the_time_before_generations_is_brought_over(owner, dsn, books):
