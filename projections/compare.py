@@ -26,6 +26,7 @@ LOCKED_JOURNALS_MAX: Final = 20
 _LIST_RANGES = statement(__package__, "list_ranges")
 _POSITIONS = statement(__package__, "compare_positions")
 _LOCK_POSITIONS = statement(__package__, "lock_positions")
+_FIND_STOPPED = statement(__package__, "find_stopped")
 _FIND_LOST = statement(__package__, "find_lost")
 _FIND_BEHIND_OF = statement(__package__, "find_behind_of")
 _LIST_COLUMNS = statement(__package__, "list_columns")
@@ -138,9 +139,11 @@ class Comparer:
         A new one that stopped short of the live one differs from it. One that is further takes what the live one
         stopped at: nothing of that journal is answered, so there is nothing to differ from.
         """
-        pairs = [(journal_id, position, rebuilt.get(journal_id, 0)) for journal_id, position in live.items()]
-        await self._compare_rows([journal_id for journal_id, one, other in pairs if one == other])
-        self._note_short([(journal_id, one, other) for journal_id, one, other in pairs if one > other])
+        stopped = await self._connection.fetch(_FIND_STOPPED, self._live.model.name, list(live))
+        short = [(each, live[each], rebuilt.get(each, 0)) for each in live if live[each] > rebuilt.get(each, 0)]
+        further = {row["journal_id"] for row in stopped if live[row["journal_id"]] < rebuilt.get(row["journal_id"], 0)}
+        self._note_short(short)
+        await self._compare_rows(sorted(live.keys() - further - {journal_id for journal_id, *_ in short}))
 
     def _note_short(self, stopped: Sequence[tuple[UUID, int, int]]) -> None:
         name = self._generation.model.name
