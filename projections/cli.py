@@ -231,7 +231,7 @@ def _add_controls(group: click.Group, open_administration: Open, run: Run, cores
     @_AS_JSON
     @click.pass_obj
     def resume(settings: Any, name: str, jobs: int | None, as_json: bool) -> None:
-        """Have a paused rebuild go on; one whose command is gone goes on in this one."""
+        """Have a paused rebuild go on; one whose command is gone goes on in this one, as what it was begun."""
 
         async def work() -> dict[str, Any]:
             async with open_administration(settings) as admin:

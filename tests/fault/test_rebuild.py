@@ -294,6 +294,15 @@ async def test_rebuild_of_an_embedded_database_beside_its_service(tmp_path):
         assert (200, 1) == (status, len(books["items"]))
 
 
+async def test_outdated_read_model_of_an_embedded_database_is_left_to_the_command_that_rebuilds_it(tmp_path):
+    settings = {"data_dir": tmp_path / "data"}
+    code, _, errors = await run_cli("projections", "list", **settings)
+    assert 0 == code, errors
+    async with watching(settings) as watcher:
+        await watcher.execute("UPDATE readmodels.read_models SET version = 0 WHERE name = 'totals'")
+    assert ("new version", True) == await outcome_of("rebuild", "totals", settings)
+
+
 async def test_rebuild_whose_database_is_killed_goes_on_where_it_was(tmp_path):
     data_dir = {"data_dir": tmp_path / "data"}
     async with running_service(tmp_path, **data_dir) as service:
