@@ -115,6 +115,7 @@ async def _status(connection: asyncpg.Connection, admin: Administration, row: as
     return {
         "name": row["read_model"],
         "generation": row["generation"],
+        "purpose": row["purpose"],
         "state": "paused" if under_way and row["wanted"] == "pause" else row["state"],
         "running": bool(under_way and model and await rebuild.is_running(connection, model)),
         "events_done": row["events_done"],
@@ -207,7 +208,7 @@ def _add_controls(group: click.Group) -> None:
     @_AS_JSON
     @click.pass_obj
     def resume(settings: Settings, name: str, jobs: int | None, as_json: bool) -> None:
-        """Have a paused rebuild go on; one whose command is gone goes on in this one."""
+        """Have a paused rebuild go on; one whose command is gone goes on in this one, as what it was begun."""
 
         async def work() -> dict[str, Any]:
             async with open_administration(settings) as admin:
@@ -218,7 +219,7 @@ def _add_controls(group: click.Group) -> None:
                     if await rebuild.is_running(connection, model):
                         return {"name": name, "wanted": "run"}
                 with _shown(as_json=as_json) as note:
-                    return await rebuild.rebuild(admin.rebuilding(jobs, note), model)
+                    return await rebuild.resume(admin.rebuilding(jobs, note), model)
 
         done = run(work())
         if "outcome" in done:
@@ -355,6 +356,15 @@ def _told(report: dict[str, Any]) -> Iterator[str]:
         yield f"  {Difference(**listed)}"
     if (more := (report["differences"] or 0) - len(report["listed"])) > 0:
         yield f"  and {more:,} more differences"
+    yield from _told_of_events(report["poisoned"], "cannot take")
+    yield from _told_of_events(report["mended"], "takes, as the live one could not,")
+
+
+def _told_of_events(found: dict[str, Any], verb: str) -> Iterator[str]:
+    for event in found["listed"]:
+        yield "  {verb} position {position} of journal {journal_id}, {topic}: {reason}".format(verb=verb, **event)
+    if (more := found["count"] - len(found["listed"])) > 0:
+        yield f"  {verb} {more:,} more events"
 
 
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:

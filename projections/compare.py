@@ -5,7 +5,7 @@ snapshot; those in which somebody writes are kept as they are for the moment tha
 """
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -26,6 +26,8 @@ LOCKED_JOURNALS_MAX: Final = 20
 _LIST_RANGES = statement(__package__, "list_ranges")
 _POSITIONS = statement(__package__, "compare_positions")
 _LOCK_POSITIONS = statement(__package__, "lock_positions")
+_FIND_STOPPED = statement(__package__, "find_stopped")
+_FIND_LOST = statement(__package__, "find_lost")
 _FIND_BEHIND_OF = statement(__package__, "find_behind_of")
 _LIST_COLUMNS = statement(__package__, "list_columns")
 
@@ -63,7 +65,7 @@ class Comparison:
     differences: int = 0
     listed: list[Difference] = field(default_factory=list)
 
-    def note(self, found: Iterator[Difference]) -> None:
+    def note(self, found: Iterable[Difference]) -> None:
         for difference in found:
             self.differences += 1
             if len(self.listed) < LISTED_MAX:
@@ -102,6 +104,13 @@ class Comparer:
             await note_journals(self.found.journals)
         return self.found
 
+    async def compare_stops(self) -> Comparison:
+        """Compare only how far both came where the new one stopped: rows of two versions need not be equal."""
+        numbers = (self._live.number, self._generation.number)
+        rows = await self._connection.fetch(_FIND_LOST, self._live.model.name, *numbers)
+        self._note_short([(row["journal_id"], row["live"], row["rebuilt"]) for row in rows])
+        return self.found
+
     async def _compare_range(self, first_id: UUID, end_id: UUID | None) -> list[UUID]:
         """Returns: the journals that could not be compared, because one has read further than the other."""
         async with self._connection.transaction(isolation="repeatable_read", readonly=True):
@@ -121,7 +130,27 @@ class Comparer:
                 _FIND_BEHIND_OF, model.name, self._generation.number, model.kind, journal_ids
             )
             await fold_behind(self._connection, self._generation, self._keyring, behind, until)
-            await self._compare_rows(journal_ids)
+            rows = await self._connection.fetch(_LOCK_POSITIONS, model.name, self._generation.number, journal_ids)
+            await self._compare_reached(until, {row["journal_id"]: row["position"] for row in rows})
+
+    async def _compare_reached(self, live: Mapping[UUID, int], rebuilt: Mapping[UUID, int]) -> None:
+        """Compare the rows of journals that both have read equally far.
+
+        A new one that stopped short of the live one differs from it. One that is further takes what the live one
+        stopped at: nothing of that journal is answered, so there is nothing to differ from.
+        """
+        stopped = await self._connection.fetch(_FIND_STOPPED, self._live.model.name, list(live))
+        short = [(each, live[each], rebuilt.get(each, 0)) for each in live if live[each] > rebuilt.get(each, 0)]
+        further = {row["journal_id"] for row in stopped if live[row["journal_id"]] < rebuilt.get(row["journal_id"], 0)}
+        self._note_short(short)
+        await self._compare_rows(sorted(live.keys() - further - {journal_id for journal_id, *_ in short}))
+
+    def _note_short(self, stopped: Sequence[tuple[UUID, int, int]]) -> None:
+        name = self._generation.model.name
+        for journal_id, live, rebuilt in stopped:
+            place = {"journal_id": str(journal_id), "read_model": name}
+            self.found.note([Difference(str(journal_id), "checkpoints", place, "position", live, rebuilt)])
+        self.found.journals += len(stopped)
 
     async def _compare_rows(self, journal_ids: Sequence[UUID]) -> None:
         for table, key in self._keys.items():

@@ -14,12 +14,13 @@ import asyncpg
 
 from eventstore.codec import decode
 from eventstore.collector import spare_collector
-from eventstore.database import Transaction
+from eventstore.database import Transaction, translated
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import decode_rows
 from projections.engine import ReadModel, erased_of
 from projections.generations import Generation, note_positions, owning
+from projections.poison import may_be_poison
 
 PORTION_EVENTS: Final = 4_000
 """Read, folded and written at a time; bounds memory, whatever the size of a journal."""
@@ -60,12 +61,31 @@ async def _fill_range(connection: asyncpg.Connection, generation: Generation, ke
         claimed = await connection.fetchrow(_CLAIM, name)
         if claimed is None:
             return False
-        cursor = await connection.cursor(_READ, claimed["first_id"], claimed["end_id"], generation.model.kind)
-        reached: dict[UUID, int] = {}
-        while rows := await cursor.fetch(PORTION_EVENTS):
-            events = decode_rows(rows, keyring) if generation.model.sealed else [decode(row, None) for row in rows]
-            await generation.model.take(cast("Transaction", connection), events, erased_of(rows))
-            reached |= {event.journal_id: event.position for event in events}
-        await note_positions(connection, generation, reached)
+        await _fold_or_leave(connection, generation, keyring, claimed)
         await connection.execute(_FINISH, name, claimed["number"])
     return True
+
+
+async def _fold_or_leave(
+    connection: asyncpg.Connection, generation: Generation, keyring: Keyring, claimed: asyncpg.Record
+) -> None:
+    """Fold a range; one with an event that cannot be taken is left to those who catch up, and go around it."""
+    try:
+        with translated():
+            async with connection.transaction():
+                await _fold_range(connection, generation, keyring, claimed)
+    except Exception as error:
+        if not may_be_poison(error):
+            raise
+
+
+async def _fold_range(
+    connection: asyncpg.Connection, generation: Generation, keyring: Keyring, claimed: asyncpg.Record
+) -> None:
+    cursor = await connection.cursor(_READ, claimed["first_id"], claimed["end_id"], generation.model.kind)
+    reached: dict[UUID, int] = {}
+    while rows := await cursor.fetch(PORTION_EVENTS):
+        events = decode_rows(rows, keyring) if generation.model.sealed else [decode(row, None) for row in rows]
+        await generation.model.take(cast("Transaction", connection), events, erased_of(rows))
+        reached |= {event.journal_id: event.position for event in events}
+    await note_positions(connection, generation, reached)

@@ -6,7 +6,8 @@ whose search path begins with a generation's schema runs a read model's own code
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple, cast
+from functools import partial
+from typing import Final, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -24,6 +25,9 @@ from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
 from projections.engine import EVENTS_MAX, FIRST_JOURNAL, JOURNALS_MAX, ReadModel, erased_of
+from projections.poison import Poison, decode_until_poison, fold_until_poison, may_be_poison
+
+Noted = TypeVar("Noted")
 
 LOCK_MILLISECONDS_MAX: Final = 200
 """How long a swap waits for those who read, and at worst others behind it; then it lets them go first."""
@@ -31,6 +35,7 @@ LOCK_MILLISECONDS_MAX: Final = 200
 _SAVE = statement(__package__, "save_generation")
 _FIND_BEHIND = statement(__package__, "find_behind")
 _FIND_BEHIND_OF = statement(__package__, "find_behind_of")
+_SAVE_POISONED = statement(__package__, "save_rebuild_poisoned")
 _LIST_INDEXES = statement(__package__, "list_secondary_indexes")
 _LIST_FUNCTIONS = statement(__package__, "list_functions")
 _LIST_GENERATIONS = statement(__package__, "list_generations")
@@ -116,8 +121,53 @@ async def fold_behind(
 ) -> int:
     """Fold what a generation has not read of some journals; the connection works on it.
 
+    Where it cannot take an event it stops before it, in that journal alone.
     `until`: how far to read each journal at most (inclusive). Returns: how many events were read.
     """
+    try:
+        with translated():
+            return await _fold_together(connection, generation, keyring, behind, until)
+    except Exception as error:
+        if not may_be_poison(error):
+            raise
+    model, journal_ids = generation.model, [row["journal_id"] for row in behind]
+    left = await connection.fetch(_FIND_BEHIND_OF, model.name, generation.number, model.kind, journal_ids)
+    return sum([await _fold_alone(connection, generation, keyring, row, until) for row in left])
+
+
+async def _fold_alone(
+    connection: asyncpg.Connection,
+    generation: Generation,
+    keyring: Keyring,
+    journal: asyncpg.Record,
+    until: Mapping[UUID, int] | None,
+) -> int:
+    """Fold what is left of one journal, up to the first event that the generation cannot take."""
+    journal_id, position = journal["journal_id"], journal["position"]
+    poison: Poison | None = None
+    while poison is None:
+        async with connection.transaction():
+            rows = await connection.fetch(READ_JOURNALS, [journal_id], [position], EVENTS_MAX)
+            rows = [row for row in rows if until is None or row["position"] <= until.get(journal_id, 0)]
+            if not rows:
+                break
+            events, unreadable = decode_until_poison(rows, keyring)
+            take = partial(generation.model.take, erased=erased_of(rows))
+            poison = await fold_until_poison(cast("Transaction", connection), take, events) or unreadable
+            position = poison.position - 1 if poison else events[-1].position
+            await note_positions(connection, generation, {journal_id: position})
+            if poison:
+                await connection.execute(_SAVE_POISONED, generation.model.name, generation.number, journal_id, *poison)
+    return int(position - journal["position"])
+
+
+async def _fold_together(
+    connection: asyncpg.Connection,
+    generation: Generation,
+    keyring: Keyring,
+    behind: Sequence[asyncpg.Record],
+    until: Mapping[UUID, int] | None,
+) -> int:
     afters = {row["journal_id"]: row["position"] for row in behind}
     folded = 0
     while afters:
@@ -164,12 +214,13 @@ async def swap(
     generation: Generation,
     live: Generation,
     fold_last: Callable[[], Awaitable[None]],
-    note_swapped: Callable[[], Awaitable[Any]],
-) -> None:
+    note_swapped: Callable[[], Awaitable[Noted]],
+) -> Noted:
     """Have a generation read in the place of the live one, which is kept in a schema of its own; all in one moment.
 
     Locks are taken in the order in which catch-up takes them: checkpoints, then tables. Whoever waits for them
     goes on with the new tables: PostgreSQL plans a statement again where a table has moved while it waited.
+    Returns: what was noted.
     Raises: asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError; then nothing has happened.
     """
     model = generation.model
@@ -196,8 +247,9 @@ async def swap(
                 f"ALTER FUNCTION {generation.schema}.{function['signature']} SET SCHEMA readmodels"
             )
         await connection.execute(f"DROP SCHEMA {generation.schema}")
+        noted = await note_swapped()
         await connection.execute(_FINISH_SWAP, model.name, generation.number, model.version)
-        await note_swapped()
+    return noted
 
 
 async def _tables_in(connection: asyncpg.Connection, schema: str, tables: Sequence[str]) -> list[str]:

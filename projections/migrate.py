@@ -11,7 +11,7 @@ from eventstore.settings import Settings
 from projections.administration import administering
 from projections.engine import ReadModel
 from projections.read_models import READ_MODELS
-from projections.rebuild import Progress, rebuild
+from projections.rebuild import NewVersionStops, Progress, rebuild
 from projections.schema import create_read_models, find_outdated
 
 _log = structlog.get_logger("service")
@@ -23,16 +23,7 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
     Read models of another code version are rebuilt beside what is read, for which the settings are needed.
     Returns: what was done. Raises: StoreError.
     """
-    connection = await asyncpg.connect(dsn)
-    try:
-        async with connection.transaction():
-            done = await migrate(connection)
-            erased = await destroy_keys_brought_back(connection)
-            done += await create_read_models(connection, READ_MODELS, erased)
-            done += [f"{len(erased)} keys of erased journals destroyed again"] if erased else []
-        outdated = await find_outdated(connection, READ_MODELS)
-    finally:
-        await connection.close()
+    done, outdated = await migrate_schema(dsn)
     if outdated:
         if settings is None:
             raise SchemaOutdated([model.name for model in outdated])
@@ -40,10 +31,26 @@ async def migrate_database(dsn: str, settings: Settings | None = None) -> list[s
     return done + [model.name for model in outdated]
 
 
+async def migrate_schema(dsn: str) -> tuple[list[str], list[ReadModel]]:
+    """Bring the schema up to date. Returns: what was done, and the read models of another code version."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            done = await migrate(connection)
+            erased = await destroy_keys_brought_back(connection)
+            done += await create_read_models(connection, READ_MODELS, erased)
+            done += [f"{len(erased)} keys of erased journals destroyed again"] if erased else []
+        return done, await find_outdated(connection, READ_MODELS)
+    finally:
+        await connection.close()
+
+
 async def _rebuild_outdated(settings: Settings, dsn: str, outdated: Sequence[ReadModel]) -> None:
     async with administering(settings, dsn) as admin:
         for model in outdated:
-            await rebuild(admin.rebuilding(None, _log_progress), model, wait=True)
+            report = await rebuild(admin.rebuilding(None, _log_progress), model, wait=True)
+            if not report["swapped"]:
+                raise NewVersionStops(model.name)
 
 
 def _log_progress(progress: Progress) -> None:

@@ -16,7 +16,7 @@ from eventstore.settings import Settings, master_key_of
 from eventstore.store import EventStore
 from projections.administration import Administration, administering
 from projections.engine import Engine
-from projections.migrate import migrate_database
+from projections.migrate import migrate_database, migrate_schema
 from projections.read_models import READ_MODELS
 from projections.schema import find_outdated
 
@@ -45,13 +45,15 @@ class Storage:
 
 
 @asynccontextmanager
-async def open_dsn(settings: Settings, embedded: Embedded = embedded_postgres) -> AsyncIterator[str]:
+async def open_dsn(
+    settings: Settings, embedded: Embedded = embedded_postgres, *, rebuild_outdated: bool = True
+) -> AsyncIterator[str]:
     """The database that is set, or the embedded one, migrated."""
     if settings.database_url:
         yield settings.database_url
         return
     async with embedded(settings.data_dir) as dsn:
-        await migrate_database(dsn, settings)
+        await (migrate_database(dsn, settings) if rebuild_outdated else migrate_schema(dsn))
         yield dsn
 
 
@@ -88,7 +90,8 @@ async def open_reading(settings: Settings) -> AsyncIterator[Database]:
 async def open_administration(settings: Settings) -> AsyncIterator[Administration]:
     """The read models for one command of their owner. Raises: StoreError, click.UsageError."""
     async with AsyncExitStack() as stack:
-        dsn = settings.migrate_database_url or await stack.enter_async_context(open_dsn(settings, reached_postgres))
+        reached = open_dsn(settings, reached_postgres, rebuild_outdated=False)  # which may be what is to be done
+        dsn = settings.migrate_database_url or await stack.enter_async_context(reached)
         yield await stack.enter_async_context(administering(settings, dsn))
 
 

@@ -22,7 +22,7 @@ from eventstore.keys import Keyring
 from eventstore.listener import Feed, listening
 from eventstore.sql import statement
 from projections import generations
-from projections.compare import Comparer, Comparison
+from projections.compare import LISTED_MAX, Comparer, Comparison
 from projections.engine import Engine, ReadModel
 from projections.generations import Generation, owning
 from projections.projector import CHANNEL
@@ -36,6 +36,11 @@ SWAP_SECONDS_MAX: Final = 300
 REST_SECONDS_MAX: Final = 2.0
 INDEX_MEMORY: Final = "128MB"
 
+REBUILD: Final = "rebuild"
+REPLACE: Final = "replace"
+"""Likewise, also by rows that differ."""
+VERIFY: Final = "verify"
+
 DONE: Final = "done"
 FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
@@ -43,11 +48,14 @@ OVER: Final = (DONE, FAILED, CANCELLED)
 
 _GET = statement(__package__, "get_rebuild")
 _BEGIN = statement(__package__, "begin_rebuild")
+_RESUME = statement(__package__, "resume_rebuild")
 _MOVE = statement(__package__, "move_rebuild")
 _WANT = statement(__package__, "want_rebuild")
 _GET_WANTED = statement(__package__, "get_wanted")
 _GET_PROGRESS = statement(__package__, "get_progress")
 _COUNT_BEHIND = statement(__package__, "count_behind")
+_LIST_POISONED = statement(__package__, "list_rebuild_poisoned")
+_LIST_MENDED = statement(__package__, "list_mended")
 _CUT = statement(__package__, "cut_ranges")
 
 
@@ -75,6 +83,13 @@ class RebuildFailed(StoreError):
 @dataclass(eq=False)
 class SwapRefused(StoreError):
     """Whoever reads these tables did not let go of them for minutes; the same command goes on where it stopped."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class NewVersionStops(StoreError):
+    """Events that the old version took stop the new one, so the old one is read on; docs/rebuilding.md says more."""
 
     name: str
 
@@ -112,12 +127,13 @@ async def rebuild(
 ) -> dict[str, Any]:
     """Build a read model anew from its events and have that read, if it is equal or of another version of the code.
 
+    It goes around events that it cannot take; where the live one took one, it is not equal, nor fit to be read unasked.
     `wait` for one that is running. Returns: the report.
     Raises: RebuildRunning, RebuildCancelled, RebuildFailed, SwapRefused, StoreUnavailable.
     """
-    async with _rebuilding(tools, model, wait=wait) as run:
-        found = await run.prove() if run.same_version else None
-        if found is not None and found.differences and not swap_if_different:
+    async with _rebuilding(tools, model, REPLACE if swap_if_different else REBUILD, wait=wait) as run:
+        found = await run.prove() if run.same_version else await run.prove_reach()
+        if found.differences and not swap_if_different:
             return await run.give_up(found)
         return await run.swap(found)
 
@@ -127,8 +143,18 @@ async def verify(tools: Rebuilding, model: ReadModel) -> dict[str, Any]:
 
     Raises: RebuildRunning, RebuildCancelled, RebuildFailed, StoreUnavailable.
     """
-    async with _rebuilding(tools, model, wait=False) as run:
+    async with _rebuilding(tools, model, VERIFY, wait=False) as run:
         return await run.give_up(await run.prove())
+
+
+async def resume(tools: Rebuilding, model: ReadModel) -> dict[str, Any]:
+    """Go on with what was left, to the end for which it was begun. Raises: as rebuild."""
+    with translated():
+        async with owning(tools.dsn) as connection:
+            row = await connection.fetchrow(_GET, model.name)
+    if row and row["purpose"] == VERIFY:
+        return await verify(tools, model)
+    return await rebuild(tools, model, swap_if_different=bool(row and row["purpose"] == REPLACE))
 
 
 async def want(connection: asyncpg.Connection, model: ReadModel, wanted: str) -> bool:
@@ -169,13 +195,13 @@ async def _take(connection: asyncpg.Connection, model: ReadModel, *, wait: bool)
 
 
 @asynccontextmanager
-async def _rebuilding(tools: Rebuilding, model: ReadModel, *, wait: bool) -> AsyncIterator["_Run"]:
+async def _rebuilding(tools: Rebuilding, model: ReadModel, purpose: str, *, wait: bool) -> AsyncIterator["_Run"]:
     """Own a read model's rebuild, begun now or before, and fill it; who leaves by an error leaves it to be resumed."""
     with translated():
         async with owning(tools.dsn, synchronous_commit="off") as connection:
             if not await _take(connection, model, wait=wait):
                 raise RebuildRunning(model.name)
-            run = await _open(connection, tools, model)
+            run = await _open(connection, tools, model, purpose)
             try:
                 await run.fill()
                 yield run
@@ -184,7 +210,7 @@ async def _rebuilding(tools: Rebuilding, model: ReadModel, *, wait: bool) -> Asy
                 raise
 
 
-async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadModel) -> "_Run":
+async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadModel, purpose: str) -> "_Run":
     """Resume what was left, unless it is of another version of the code; otherwise begin."""
     row = await connection.fetchrow(_GET, model.name)
     if row is None:
@@ -193,7 +219,7 @@ async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadMo
     same = row["live_version"] == model.version
     if begun.number and row["state"] not in OVER:
         if row["version"] == model.version:
-            await want(connection, model, "run")
+            await connection.execute(_RESUME, model.name, begun.number, purpose)
             return await _Run.on(connection, tools, begun, live, row["indexes"], same)
         await generations.drop(connection, begun)
     generation = Generation(model, max(live.number, begun.number) + 1)
@@ -204,7 +230,7 @@ async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadMo
         await connection.execute("SET LOCAL enable_sort = on")
         await connection.execute("SET LOCAL enable_seqscan = on")
         await connection.execute(_CUT, model.name, model.kind, RANGE_EVENTS)
-        await connection.execute(_BEGIN, model.name, generation.number, model.version, indexes)
+        await connection.execute(_BEGIN, model.name, generation.number, model.version, indexes, purpose)
     return await _Run.on(connection, tools, generation, live, indexes, same)
 
 
@@ -238,7 +264,7 @@ class _Run:
         """Fold all journals into the new tables, and give those their indexes."""
         await self._fill_ranges()
         await self._move("catching up")
-        await generations.catch_up(self._connection, self._generation, self._tools.keyring)
+        await self._catch_up()
         await self._move("indexing")
         await self._connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
         for index in self._indexes:
@@ -250,19 +276,29 @@ class _Run:
     async def prove(self) -> Comparison:
         """Compare the new tables with those that are read."""
         await self._move("comparing")
-        await generations.catch_up(self._connection, self._generation, self._tools.keyring)
+        await self._catch_up()
         total = (await self._progress())["journals"]
 
         async def note_journals(done: int) -> None:
             self._note("comparing", min(done, total), total)
             await self._require_wanted()
 
-        comparer = Comparer(self._connection, self._generation, self._live, self._tools.engine, self._tools.keyring)
-        return await comparer.compare(note_journals)
+        return await self._comparer().compare(note_journals)
 
-    async def swap(self, found: Comparison | None) -> dict[str, Any]:
+    async def prove_reach(self) -> Comparison:
+        """Find out where the new tables stop short of those that are read, whose rows are of another version."""
+        await self._move("comparing")
+        await self._catch_up()
+        return await self._comparer().compare_stops()
+
+    def _comparer(self) -> Comparer:
+        return Comparer(self._connection, self._generation, self._live, self._tools.engine, self._tools.keyring)
+
+    async def _catch_up(self) -> int:
+        return await generations.catch_up(self._connection, self._generation, self._tools.keyring)
+
+    async def swap(self, found: Comparison) -> dict[str, Any]:
         """Have the new tables read, once all who read the old ones let go of them. Raises: SwapRefused."""
-        report = self._report(found, swapped=True)
         until, rest_seconds = time.monotonic() + SWAP_SECONDS_MAX, POLL_SECONDS
         await self._move("swapping")
         async with listening(self._tools.dsn, CHANNEL) as feed:
@@ -272,21 +308,20 @@ class _Run:
                 await self._require_wanted()
                 await self._fold(await news.take())
                 with suppress(asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError, _Behind):
-                    await generations.swap(
+                    return await generations.swap(
                         self._connection,
                         self._generation,
                         self._live,
                         lambda: self._fold_last(news),
-                        lambda: self._end(DONE, report),
+                        lambda: self._end_swapped(found),
                     )
-                    return report
                 await asyncio.sleep(rest_seconds)
                 rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)
         raise SwapRefused(self._name)
 
     async def give_up(self, found: Comparison) -> dict[str, Any]:
         """Leave what is read as it is. Returns: the report."""
-        report = self._report(found, swapped=False)
+        report = await self._report(found, swapped=False)
         await self.drop(DONE, report)
         return report
 
@@ -338,7 +373,7 @@ class _Run:
 
     async def _settle(self) -> None:
         """Catch up until so little is left that it can be done within the locks."""
-        while await generations.catch_up(self._connection, self._generation, self._tools.keyring) > SETTLED_EVENTS:
+        while await self._catch_up() > SETTLED_EVENTS:
             await self._require_wanted()
 
     async def _fold(self, heard: "set[UUID] | None") -> None:
@@ -372,19 +407,33 @@ class _Run:
     def _note(self, state: str, done: int, total: int) -> None:
         self._tools.note(Progress(self._name, state, done, total))
 
-    def _report(self, found: Comparison | None, *, swapped: bool) -> dict[str, Any]:
-        equal = found is None or not found.differences
+    async def _end_swapped(self, found: Comparison) -> dict[str, Any]:
+        report = await self._report(found, swapped=True)
+        await self._end(DONE, report)
+        return report
+
+    async def _report(self, found: Comparison, *, swapped: bool) -> dict[str, Any]:
+        compared = bool(self.same_version or found.differences)
+        alike = "equal" if self.same_version else "new version"
         return {
             "read_model": self._name,
             "generation": self._generation.number,
             "version": self._generation.model.version,
-            "outcome": ("equal" if equal else "different") if found is not None else "new version",
+            "outcome": "different" if found.differences else alike,
             "swapped": swapped,
-            "journals": found.journals if found else None,
-            "differences": found.differences if found else None,
-            "listed": found.view["listed"] if found else [],
+            "journals": found.journals if compared else None,
+            "differences": found.differences if compared else None,
+            "listed": found.view["listed"],
+            "poisoned": await self._told(_LIST_POISONED),
+            "mended": await self._told(_LIST_MENDED),
             "seconds": round(time.monotonic() - self._begun_at, 3),
         }
+
+    async def _told(self, sql: str) -> dict[str, Any]:
+        """Tell of events at which a generation stops: how many, and some of them."""
+        rows = await self._connection.fetch(sql, self._name, self._generation.number, LISTED_MAX)
+        listed = [{name: row[name] for name in ("journal_id", "position", "topic", "reason")} for row in rows]
+        return {"count": rows[0]["count"] if rows else 0, "listed": listed}
 
 
 class _Behind(Exception):

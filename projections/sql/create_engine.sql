@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS readmodels.rebuilds (
     read_model text PRIMARY KEY,
     generation int NOT NULL,
     version    int NOT NULL,            -- of the code that folds it
+    purpose    text NOT NULL,           -- verify; rebuild; replace: also by rows that differ
     state      text NOT NULL,           -- filling, catching up, indexing, comparing; done, failed, cancelled
     wanted     text NOT NULL,           -- run, pause or cancel
     indexes    text[] NOT NULL,         -- the statements that make them, once the tables are filled
@@ -39,6 +40,16 @@ CREATE TABLE IF NOT EXISTS readmodels.rebuilds (
     updated_at timestamptz NOT NULL DEFAULT now(),
     report     jsonb
 );
+
+-- A database of the time before purposes.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute
+                   WHERE attrelid = 'readmodels.rebuilds'::regclass AND attname = 'purpose' AND NOT attisdropped) THEN
+        ALTER TABLE readmodels.rebuilds ADD COLUMN purpose text NOT NULL DEFAULT 'rebuild';
+        ALTER TABLE readmodels.rebuilds ALTER COLUMN purpose DROP DEFAULT;
+    END IF;
+END $$;
 
 -- The journals that are to be folded into the new generation, in ranges of ids.
 CREATE TABLE IF NOT EXISTS readmodels.rebuild_ranges (
@@ -78,7 +89,18 @@ CREATE TABLE IF NOT EXISTS readmodels.poisoned (
     PRIMARY KEY (journal_id, read_model)
 );
 
--- Which of them are to be left alone for now: after each attempt twice as long, up to five minutes.
+-- Likewise of generations that are being built; once one is read, it is `poisoned`.
+CREATE TABLE IF NOT EXISTS readmodels.rebuild_poisoned (
+    journal_id uuid NOT NULL,
+    read_model text NOT NULL,
+    generation int NOT NULL,
+    position   bigint NOT NULL,
+    topic      text NOT NULL,
+    reason     text NOT NULL,
+    PRIMARY KEY (journal_id, read_model, generation)
+);
+
+-- Which of those that are read are to be left alone for now: after each attempt twice as long, up to five minutes.
 CREATE OR REPLACE VIEW readmodels.resting AS
 SELECT journal_id, read_model,
        retried_at + least(2 ^ least(attempts, 20) - 1, 300) * interval '1 second' > clock_timestamp() AS resting

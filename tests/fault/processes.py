@@ -144,9 +144,13 @@ async def run_cli(*words: str, **settings: Any) -> tuple[int, str, str]:
     return process.returncode or 0, output.decode(), errors.decode()
 
 
-async def ask(client: Any, method: str, path: str, body: Any = None, token: str = "") -> Answer:
-    """Send a request. Raises: OSError, aiohttp.ClientError where no answer comes."""
+NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError)
+
+
+async def ask(client: Any, method: str, path: str, body: Any = None, token: str = "", key: str = "") -> Answer:
+    """Send a request, a write perhaps under an Idempotency-Key. Raises: NO_ANSWER where none comes."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers |= {"Idempotency-Key": key} if key else {}
     async with client.request(method, path, json=body, headers=headers) as response:
         content = await response.read()
         return response.status, await response.json(content_type=None) if content else None

@@ -10,12 +10,11 @@ import aiohttp
 import asyncpg
 
 from eventstore.embedded import embedded_postgres
-from tests.fault.processes import an_entry, ask, open_book, running_service, servers_in, sign_up_and_in
+from tests.fault.processes import NO_ANSWER, an_entry, ask, open_book, running_service, servers_in, sign_up_and_in
 from tests.fault.until import until
 
 ROUNDS = 5
 WRITERS = 8
-NO_ANSWER = (aiohttp.ClientError, OSError, TimeoutError)
 
 
 class Writers:

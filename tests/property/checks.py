@@ -26,6 +26,7 @@ class Checks:
         checks.append(self.wallet(world, self.reader(world, book_id)))
         queries = [{"state": "all", "sort": self.dice.choice(SORTS)}, self.a_query(world, book_id)]
         checks += [self.entries(world, self.reader(world, book_id), book_id, query) for query in queries]
+        checks += [check(world, self.reader(world, book_id), book_id) for check in (self.statements, self.spending)]
         groupings = self.dice.sample(GROUPINGS, 3)
         return checks + [self.totals(world, self.reader(world, book_id), book_id, grouping) for grouping in groupings]
 
@@ -69,6 +70,21 @@ class Checks:
             params = {name: value for name, value in params.items() if name == "group_by"}
         totals = await self.household.get(user, f"/books/{book_id}/totals", params)
         assert views.totals_view(world, book_id, start, end, grouping) == totals, params
+
+    async def statements(self, world: World, user: str, book_id: str) -> None:
+        months = await self.household.pages(user, f"/books/{book_id}/statements", limit=self.dice.choice([1, 3, 200]))
+        assert views.statements_view(world, book_id) == months
+        month = self.dice.choice([each["month"] for each in months] + [self.a_month()])
+        statement = await self.household.get(user, f"/books/{book_id}/statements/{month}")
+        assert views.statement_view(world, book_id, month) == statement
+
+    async def spending(self, world: World, user: str, book_id: str) -> None:
+        first, last = sorted([self.a_month(), self.a_month()])
+        spending = await self.household.get(user, f"/books/{book_id}/spending", {"from": first, "to": last})
+        assert views.spending_view(world, book_id, first, last) == spending, (first, last)
+
+    def a_month(self) -> str:
+        return self.a_range()[self.dice.randint(0, 1)].isoformat()[:7]
 
     def a_range(self) -> tuple[date, date]:
         days = [*EDGES, *(date(2023 + n // 12, n % 12 + 1, d) for n in range(10, 15) for d in (1, 15, 28))]

@@ -1,7 +1,7 @@
 """What is seen of a household."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from tests.property.model import DECIMALS, Json, World, folded, shown
@@ -141,17 +141,15 @@ def totals_view(world: World, book_id: str, start: date, end: date, group_by: st
     currency = book["currency"]
     until = [entry for entry in live_entries(book) if present(entry)["occurred_on"] <= end.isoformat()]
     within = [entry for entry in until if present(entry)["occurred_on"] >= start.isoformat() and not entry["transfer"]]
-    groups: defaultdict[str | None, list[Json]] = defaultdict(list)
-    for entry in within:
-        groups[_group_key(entry, group_by)].append(entry)
-    in_order = sorted(groups, key=lambda key: (key is None, key))
     return {
         "currency": currency,
         **_sums_view(within, currency),
         "opening_balance": shown(book["opening"], currency),
         "balance": shown(balance(book, until), currency),
         "groups": [
-            {"key": key, **_sums_view(groups[key], currency), "count": len(groups[key])} for key in in_order if group_by
+            {"key": key, **_sums_view(entries, currency), "count": len(entries)}
+            for key, entries in _grouped(within, lambda entry: _group_key(entry, group_by))
+            if group_by
         ],
     }
 
@@ -161,6 +159,72 @@ def _group_key(entry: Json, group_by: str | None) -> str | None:
     day: str = content["occurred_on"]
     keys = {"day": day, "month": day[:7], "category": content["category_id"], "member": entry["created_by"], None: None}
     return keys[group_by]
+
+
+def statements_view(world: World, book_id: str) -> list[Json]:
+    """The months that have entries, latest first."""
+    months = {present(entry)["occurred_on"][:7] for entry in live_entries(world.books[book_id])}
+    return [month_view(world, book_id, month) for month in sorted(months, reverse=True)]
+
+
+def month_view(world: World, book_id: str, month: str) -> Json:
+    book = world.books[book_id]
+    currency, live = book["currency"], live_entries(book)
+    income, expense, transferred = sums(_dated(live, lambda day: day[:7] == month))
+    amounts = {
+        "opening_balance": balance(book, _dated(live, lambda day: day[:7] < month)),
+        "income": income,
+        "expense": expense,
+        "transferred": transferred,
+        "closing_balance": balance(book, _dated(live, lambda day: day[:7] <= month)),
+    }
+    return {"month": month, "currency": currency, **{name: shown(each, currency) for name, each in amounts.items()}}
+
+
+def statement_view(world: World, book_id: str, month: str) -> Json:
+    """A month with its categories, in the order of their ids."""
+    book = world.books[book_id]
+    within = _counted(_dated(live_entries(book), lambda day: day[:7] == month))
+    groups = _grouped(within, lambda entry: present(entry)["category_id"])
+    by_category = [
+        {"category": book["categories"].get(key), **_flows_view(entries, book["currency"])} for key, entries in groups
+    ]
+    return {**month_view(world, book_id, month), "by_category": by_category}
+
+
+def spending_view(world: World, book_id: str, month_min: str, month_max: str) -> Json:
+    """What each member recorded, by month."""
+    book = world.books[book_id]
+    within = _counted(_dated(live_entries(book), lambda day: month_min <= day[:7] <= month_max))
+    members = []
+    for member_id, entries in _grouped(within, lambda entry: entry["created_by"]):
+        by_month = _grouped(entries, lambda entry: present(entry)["occurred_on"][:7])
+        months = [{"month": month, **_flows_view(group, book["currency"])} for month, group in by_month]
+        member = {"id": member_id, "name": None}
+        members.append({"member": member, **_flows_view(entries, book["currency"]), "months": months})
+    return {"currency": book["currency"], "members": members}
+
+
+def _dated(entries: Iterable[Json], fits: Callable[[str], bool]) -> list[Json]:
+    return [entry for entry in entries if fits(present(entry)["occurred_on"])]
+
+
+def _counted(entries: Iterable[Json]) -> list[Json]:
+    """Entries of income and expense, without transfers."""
+    return [entry for entry in entries if not entry["transfer"]]
+
+
+def _grouped(entries: Iterable[Json], key_of: Callable[[Json], str | None]) -> list[tuple[str | None, list[Json]]]:
+    """Entries by key, in the order of the keys, those without one last."""
+    groups: defaultdict[str | None, list[Json]] = defaultdict(list)
+    for entry in entries:
+        groups[key_of(entry)].append(entry)
+    return sorted(groups.items(), key=lambda group: (group[0] is None, group[0]))
+
+
+def _flows_view(entries: list[Json], currency: str) -> Json:
+    income, expense, _ = sums(entries)
+    return {"income": shown(income, currency), "expense": shown(expense, currency), "count": len(entries)}
 
 
 def books_of(world: World, user: str, *, deleted: bool) -> list[str]:
