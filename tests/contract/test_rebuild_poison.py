@@ -7,12 +7,14 @@ from unittest.mock import ANY
 import pytest
 
 from eventstore.sql import statement
+from projections.administration import administering
 from projections.engine import Engine
 from projections.generations import owning
+from projections.migrate import migrate_database
 from projections.poison import list_poisoned
+from projections.read_models import READ_MODELS
 from projections.rebuild import NewVersionStops, rebuild, resume, verify
 from projections.totals import TOTALS
-from service import READ_MODELS, _administration, migrate_database
 from tests.contract.books import opened, recorded
 from tests.contract.test_poison import repaired
 from tests.contract.test_rebuild import _die_at, _Killed
@@ -24,7 +26,7 @@ NOTHING = {"count": 0, "listed": []}
 
 @pytest.fixture
 async def tools(settings, dsn):
-    async with _administration(settings, dsn) as administration:
+    async with administering(settings, dsn) as administration:
         yield administration.rebuilding(1, lambda _progress: None)
 
 
