@@ -180,7 +180,9 @@ class Command:
             self.process = await begun(self.settings, "rebuild", next(self.models))
 
     def fillers(self):
-        return [] if self.process.returncode is not None else psutil.Process(self.process.pid).children()
+        with suppress(psutil.NoSuchProcess):  # it has ended, which is not always known yet
+            return psutil.Process(self.process.pid).children()
+        return []
 
     async def check(self):
         """One that has ended did so as it had to, considering what was killed."""
