@@ -1,17 +1,14 @@
 """What is different in a book between two moments of its journal."""
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from ledger.book import AUDITORS
-from ledger.entry import TRANSFER_IN, TRANSFER_OUT
 from ledger.errors import InvalidField, NotPermitted, TooManyChanges
 from ledger.money import format_amount
 from projections.engine import Engine
 from projections.moments import Moment
-from projections.past import Change, list_changes
+from projections.past import Changes, list_changes
 from projections.past_books import PastBook, read_past
 
 CHANGES_MAX: Final = 10_000
@@ -32,40 +29,26 @@ async def diff_book(
     if later.position < before.position:
         raise InvalidField("until", "“until” is earlier than “known_at”.")
     changes = await list_changes(engine, before.at, later.at, CHANGES_MAX + 1)
-    if len(changes) > CHANGES_MAX:
+    if changes.entry_count > CHANGES_MAX:
         raise TooManyChanges(CHANGES_MAX)
     return {
         "known_at": {"position": before.position, "recorded_at": before.recorded_at},
         "until": {"position": later.position, "recorded_at": later.recorded_at},
-        **_sorted_out(changes),
+        "added": changes.added,
+        "changed": changes.changed,
+        "removed": changes.removed,
         "totals": _differences(changes, before, later),
     }
 
 
-def _sorted_out(changes: Sequence[Change]) -> dict[str, list[Any]]:
-    """Those there at both moments have changed: each version is shown with its number."""
-    return {
-        "added": [became.view for was, became in changes if became and not was],
-        "changed": [{"before": was.view, "after": became.view} for was, became in changes if was and became],
-        "removed": [was.view for was, became in changes if was and not became],
-    }
-
-
-def _differences(changes: Sequence[Change], before: PastBook, later: PastBook) -> dict[str, str]:
+def _differences(changes: Changes, before: PastBook, later: PastBook) -> dict[str, str]:
     """What the changes come to: entries that stayed as they were cancel out, and are not read."""
-    currency = later.book.currency
-    flows: Counter[str] = Counter()
-    for was, became in changes:
-        if was:
-            flows[was.kind] -= was.amount_minor
-        if became:
-            flows[became.kind] += became.amount_minor
-    total = flows["income"] - flows["expense"]
+    total = changes.income_minor - changes.expense_minor
     opening = later.book.opening_balance_minor - before.book.opening_balance_minor
     amounts = {
-        "income": flows["income"],
-        "expense": flows["expense"],
+        "income": changes.income_minor,
+        "expense": changes.expense_minor,
         "total": total,
-        "balance": opening + total + flows[TRANSFER_IN] - flows[TRANSFER_OUT],
+        "balance": opening + total + changes.transferred_minor,
     }
-    return {name: format_amount(amount, currency) for name, amount in amounts.items()}
+    return {name: format_amount(amount, later.book.currency) for name, amount in amounts.items()}

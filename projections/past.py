@@ -99,23 +99,24 @@ async def sum_entries_at(
     return await engine.fetch_fresh(_SUM, book.book_id, book.position, day_min, day_max, group_by)
 
 
-class EntryShown(NamedTuple):
-    """What a change tells of an entry, which is in JSON already: of a thousand, most of the work is to show them."""
+class Changes(NamedTuple):
+    """The entries that changed between two states of a book, as lists in JSON, and what that comes to."""
 
-    kind: str
-    amount_minor: int
-    view: orjson.Fragment
+    entry_count: int
+    added: orjson.Fragment
+    changed: orjson.Fragment
+    removed: orjson.Fragment
+    income_minor: int
+    expense_minor: int
+    transferred_minor: int
 
 
-Change = tuple[EntryShown | None, EntryShown | None]
-
-
-async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_max: int) -> list[Change]:
+async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_max: int) -> Changes:
     """List the entries that changed between two states of one book, in the order of their first change.
 
-    Returns: each as it was before and as it was later; None where it was not there, or deleted.
+    A deleted one counts as not there. The entries themselves are shown by the statement, which must agree with `_view`.
     """
-    rows = await engine.fetch_fresh(
+    (row,) = await engine.fetch_fresh(
         _LIST_CHANGES,
         before.book_id,
         before.position,
@@ -123,23 +124,16 @@ async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_ma
         entries_max,
         later.currency,
         Decimal(1).scaleb(-decimals_of(later.currency)),
+        _shown_in_json(before),
+        _shown_in_json(later),
     )
-    changes: dict[int, list[EntryShown | None]] = {}
-    categories = [_in_json(before), _in_json(later)]
-    for _, changed_at, entry_id, is_later, kind, amount_minor, category_id, before_category, after_category in rows:
-        if changed_at is None:
-            continue
-        change = changes.setdefault(changed_at, [None, None])
-        if entry_id is not None:
-            category = categories[is_later][category_id]
-            view = orjson.Fragment(f"{before_category}{category}{after_category}")
-            change[is_later] = EntryShown(kind, amount_minor, view)
-    return [(was, became) for was, became in changes.values()]
+    _, entry_count, *lists, income, expense, transferred = row
+    added, changed, removed = map(orjson.Fragment, lists)
+    return Changes(entry_count, added, changed, removed, int(income), int(expense), int(transferred))
 
 
-def _in_json(book: BookAt) -> dict[str | None, str]:
-    """How the categories of a book are shown, and none."""
-    return {None: "null", **{id_: orjson.dumps(view).decode() for id_, view in book.shown.items()}}
+def _shown_in_json(book: BookAt) -> str:
+    return orjson.dumps({id_: orjson.dumps(view).decode() for id_, view in book.shown.items()}).decode()
 
 
 def _view(row: asyncpg.Record, book: BookAt) -> dict[str, Any]:
