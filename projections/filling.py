@@ -7,6 +7,8 @@ another one claims it.
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Final, cast
 from uuid import UUID
 
@@ -25,8 +27,10 @@ from projections.poison import may_be_poison
 PORTION_EVENTS: Final = 4_000
 """Read, folded and written at a time; bounds memory, whatever the size of a journal."""
 PAUSE_SECONDS: Final = 0.2
-NICENESS: Final = 19
-"""A filling process takes the time that nobody else wants: those who read and write go first."""
+NICENESS: Final = 15
+"""A filling process takes the time that nobody else wants, and 1 part in 28 of what others want too."""
+IDLE_MAX: Final = "10min"
+"""So nice a process may keep its transaction waiting for long before it goes on."""
 
 _CLAIM = statement(__package__, "claim_range")
 _READ = statement(__package__, "read_range")
@@ -38,7 +42,7 @@ _COUNT_LEFT = statement(__package__, "count_ranges_left")
 
 async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: str) -> None:
     """Fold ranges of a read model's rebuild until none is left, or it is cancelled. Raises: StoreUnavailable."""
-    os.nice(NICENESS)
+    _give_way()
     spare_collector()
     model = next(model for model in models if model.name == name)
     async with owning(dsn) as connection:
@@ -46,12 +50,20 @@ async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: st
     if row is None or row["generation"] is None:
         return
     generation = Generation(model, row["generation"])
-    async with owning(dsn, generation, synchronous_commit="off") as connection:
+    settings = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": IDLE_MAX}
+    async with owning(dsn, generation, **settings) as connection:
         while (wanted := await connection.fetchval(_GET_WANTED, name)) != "cancel":
             if wanted == "pause" or not await _fill_range(connection, generation, keyring):
                 if not await connection.fetchval(_COUNT_LEFT, name):
                     return
                 await asyncio.sleep(PAUSE_SECONDS)  # paused, or the last ranges are in other hands
+
+
+def _give_way() -> None:
+    """Be nice to others; where Linux shares time among sessions first (autogroups), have ours be nice too."""
+    os.nice(NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS))
 
 
 async def _fill_range(connection: asyncpg.Connection, generation: Generation, keyring: Keyring) -> bool:
