@@ -41,11 +41,11 @@ KINDS: Final = {"income": ["income"], "expense": ["expense"], "transfer": [TRANS
 """As they are shown, and as they are recorded."""
 WALK_FACTOR: Final = 20
 """How many rows a list reads along its order for each that it has to show, before it asks an index for its filters."""
-_BY_MAGNITUDE: Final = {"magnitudes", "names"}
 SHORT_WALK_FACTOR: Final = 5
-"""The same for a sort by amount whose page an index gives for little more."""
+"""The same for a sort by amount where an index asked by magnitudes gives the page for little more."""
+_BY_MAGNITUDE: Final = {"magnitudes", "names"}
 SAMPLES_MAX: Final = 150
-"""Where more samples match, their entries are too many to fetch all of them and sort them."""
+"""Where more samples match, some 2,400 entries, they are too many to fetch them all and sort them."""
 WALK_ON_FACTOR: Final = 5
 """How much further it walks where the first walk has found a part of the page that promises the rest by then."""
 FEW_DAYS: Final = timedelta(days=31)

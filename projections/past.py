@@ -128,7 +128,7 @@ async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_ma
         _shown_in_json(later),
     )
     _, entry_count, *lists, income, expense, transferred = row
-    added, changed, removed = map(orjson.Fragment, lists)
+    added, changed, removed = (orjson.Fragment(b"[%b]" % (items or b"")) for items in lists)
     return Changes(entry_count, added, changed, removed, int(income), int(expense), int(transferred))
 
 

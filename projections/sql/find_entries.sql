@@ -5,10 +5,11 @@
 -- $1 user_id  $2 journal_id  $3 how many  $4 sort  $5 $6 $7 $8 after (day, amount and time, of which the sort takes its own,
 -- and entry_id, exclusive; null: from the start)  $9 deleted, each  $10 $11 days  $12 kinds  $13 category_ids  $14 folded tag
 -- $15 folded part  $16 $17 amounts  $18 terms, amounts, days, few days; or for a sort by amount categories, magnitudes: terms of
--- one magnitude after another until the page is full (unless no more than $27 samples match by their text), or names: the same
--- by the text, and of those that match by the name of their category its largest or smallest  $19 $20 terms of entries that match by their text: all, any  $21 terms of entries that
--- match by the name of their category, all of them; beside one that $22, the salt, gives it  $23 $24 $25 magnitudes from where
--- the page begins: terms, least and most amounts  $26 term of samples
+-- one magnitude after another until the page is full, or all at once where no more than $27 samples match by their text; or
+-- names: the same by the text, and of those that match by the name of their category its largest or smallest  $19 $20 terms of
+-- entries that match by their text: all, any  $21 terms of entries that match by the name of their category, all of them; beside
+-- one that $22, the salt, gives it  $23 $24 $25 magnitudes from where the page begins: terms, least and most amounts
+-- $26 term of samples
 WITH book AS MATERIALIZED (
     SELECT b.*, CASE $18 WHEN 'categories' THEN $13::uuid[] WHEN 'names' THEN b.named END AS listed,
            CASE $18 WHEN 'names' THEN '{}'
@@ -21,7 +22,8 @@ WITH book AS MATERIALIZED (
                    LIMIT 1001) AS e) AS cut,
            $18 IN ('magnitudes', 'names') AND $27::bigint < (
                SELECT count(*) FROM (
-                   SELECT FROM entries e WHERE e.terms @> ($19::bigint[] || $26::bigint) AND e.terms && $20 LIMIT $27 + 1) AS e) AS many
+                   SELECT FROM entries e WHERE e.terms @> ($19::bigint[] || $26::bigint) AND e.terms && $20
+                   LIMIT $27 + 1) AS e) AS many
     FROM book_of_entries($1, $2, $15, $16, $17) AS b
 )
 SELECT book.stale_journals, book.role, book.currency, book.cut,
@@ -44,7 +46,8 @@ FROM book LEFT JOIN LATERAL (
                 SELECT e.journal_id, e.entry_id, e.version, e.deleted, e.occurred_on, e.amount_minor, e.created_at, e.kind,
                        e.until, e.category_id, e.searched
                 FROM entries e
-                WHERE (e.terms @> ($19::bigint[] || m.term) AND e.terms && $20 OR e.terms @> ($21::bigint[] || m.term) AND e.terms && book.named_terms)
+                WHERE (e.terms @> ($19::bigint[] || m.term) AND e.terms && $20
+                       OR e.terms @> ($21::bigint[] || m.term) AND e.terms && book.named_terms)
                   AND e.amount_minor BETWEEN m.least AND m.most AND e.deleted = ANY ($9)
                   AND ($18 <> 'names' OR e.category_id IS NULL OR e.category_id <> ALL (book.named)) -- else it came twice
                   AND entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,

@@ -1,8 +1,7 @@
 -- The entries of a book that changed between two positions of its journal, and what the changes come to; one row where the
--- book exists. Each list is JSON (UTF-8), in the order of the entries' first change (the aggregates take them as they come from
--- `changed`: to sort them again costs more than to find them); a deleted entry counts as not there.
--- An entry is shown as ledger/views.py shows it, to the letter: of a thousand, that costs more than to find them, and here the
--- least. No version is there at both positions: whoever is has changed.
+-- book exists. Each list is what a JSON array holds (UTF-8; null: nothing), in the order of the entries' first change, which is
+-- that of `changed`; a deleted entry counts as not there, and whoever is there at both positions has changed in between.
+-- An entry is shown as ledger/views.py shows it, to the letter: to show a thousand costs more than to find them, and here least.
 -- $1 journal_id  $2 $3 positions: after the first, up to the second  $4 how many entries  $5 currency  $6 its minor unit (0.01)
 -- $7 $8 categories as they are shown at the first and at the second position: JSON as text by their ids
 WITH changed AS MATERIALIZED (
@@ -13,12 +12,9 @@ WITH changed AS MATERIALIZED (
 SELECT CASE WHEN h.stale THEN ARRAY[h.journal_id] END AS stale_journals, changes.*
 FROM heads h CROSS JOIN LATERAL (
     SELECT count(*) AS entry_count,
-           convert_to(concat('[', string_agg(e.became, ',') FILTER (WHERE e.was IS NULL), ']'), 'UTF8')
-               AS added,
-           convert_to(concat('[', string_agg('{"before":' || e.was || ',"after":' || e.became || '}', ','), ']'), 'UTF8')
-               AS changed,
-           convert_to(concat('[', string_agg(e.was, ',') FILTER (WHERE e.became IS NULL), ']'), 'UTF8')
-               AS removed,
+           convert_to(string_agg(e.became, ',') FILTER (WHERE e.was IS NULL), 'UTF8') AS added,
+           convert_to(string_agg('{"before":' || e.was || ',"after":' || e.became || '}', ','), 'UTF8') AS changed,
+           convert_to(string_agg(e.was, ',') FILTER (WHERE e.became IS NULL), 'UTF8') AS removed,
            coalesce(sum(e.income_minor), 0) AS income_minor, coalesce(sum(e.expense_minor), 0) AS expense_minor,
            coalesce(sum(e.received_minor), 0) - coalesce(sum(e.sent_minor), 0) AS transferred_minor
     FROM changed c CROSS JOIN LATERAL (
