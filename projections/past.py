@@ -124,16 +124,12 @@ async def list_changes(engine: Engine, before: BookAt, later: BookAt, entries_ma
         entries_max,
         later.currency,
         Decimal(1).scaleb(-decimals_of(later.currency)),
-        _shown_in_json(before),
-        _shown_in_json(later),
+        list(later.categories),
+        *([orjson.dumps(book.shown.get(str(id_))).decode() for id_ in later.categories] for book in (before, later)),
     )
     _, entry_count, *lists, income, expense, transferred = row
     added, changed, removed = (orjson.Fragment(b"[%b]" % (items or b"")) for items in lists)
     return Changes(entry_count, added, changed, removed, int(income), int(expense), int(transferred))
-
-
-def _shown_in_json(book: BookAt) -> str:
-    return orjson.dumps({id_: orjson.dumps(view).decode() for id_, view in book.shown.items()}).decode()
 
 
 def _view(row: asyncpg.Record, book: BookAt) -> dict[str, Any]:

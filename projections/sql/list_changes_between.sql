@@ -3,7 +3,7 @@
 -- that of `changed`; a deleted entry counts as not there, and whoever is there at both positions has changed in between.
 -- An entry is shown as ledger/views.py shows it, to the letter: to show a thousand costs more than to find them, and here least.
 -- $1 journal_id  $2 $3 positions: after the first, up to the second  $4 how many entries  $5 currency  $6 its minor unit (0.01)
--- $7 $8 categories as they are shown at the first and at the second position: JSON as text by their ids
+-- $7 category_ids  $8 $9 the same categories as they are shown at the first and at the second position: JSON
 WITH changed AS MATERIALIZED (
     SELECT v.stream_id AS entry_id, min(v.position) AS position FROM events v
     WHERE v.journal_id = $1 AND v.position > $2 AND v.position <= $3 AND v.topic LIKE 'entry.%'
@@ -30,7 +30,8 @@ FROM heads h CROSS JOIN LATERAL (
                           '","amount":"', e.amount_minor * $6::numeric, '","currency":"', $5::text,
                           '","occurred_on":', to_json(least(greatest(e.occurred_on, '0001-01-01'), '9999-12-31')),
                           ',"category":', coalesce(
-                              CASE WHEN e.since > $2 THEN $8::jsonb ELSE $7::jsonb END ->> e.category_id::text, 'null'),
+                              CASE WHEN e.since > $2 THEN ($9::text[])[array_position($7::uuid[], e.category_id)]
+                                   ELSE ($8::text[])[array_position($7::uuid[], e.category_id)] END, 'null'),
                           ',"memo":', coalesce(to_json(e.memo), 'null'), ',"tags":', coalesce(array_to_json(e.tags), 'null'),
                           ',"copied_from":', coalesce('"' || e.copied_from || '"', 'null'),
                           ',"batch_id":', coalesce('"' || e.batch_id || '"', 'null'),
