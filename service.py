@@ -70,7 +70,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         door = edge(frozenset(settings.cors_origins), lambda error, id_: problem_of(error, STATUSES, id_), uploads)
         middlewares = [door, authentication(identity.bearer, denylist), attribution(actor_of)]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
-        ledger.http.provide(app, settings, store, master_key, now, identity.find_email)
+        ledger.http.provide(app, settings, store, master_key, now, identity.find_user)
         auth.http.provide(app, settings, identity)
         projections.web.provide(app, storage, projector, denylist)
         app[requests.ACCOUNTS] = whole_accounts(storage, now)

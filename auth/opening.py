@@ -30,7 +30,7 @@ from eventstore.database import Database
 from eventstore.keys import MasterKey
 from eventstore.processes import running
 from eventstore.settings import Settings
-from eventstore.store import EventStore
+from eventstore.store import EventStore, Guard
 
 FIRST_KEY: Final = "access token signing"
 """What the first key that signs access tokens is derived for."""
@@ -51,9 +51,13 @@ class Identity:
     follower: KeyFollower
     later: Later
 
-    async def find_email(self, user_id: UUID) -> str:
-        """Raises: Unauthenticated where the user is gone."""
-        return (await find_user(self.auth, user_id)).email
+    async def find_user(self, user_id: UUID) -> tuple[str, Guard]:
+        """A user's e-mail address, and the guard that nothing has happened to him since.
+
+        Raises: Unauthenticated where the user is gone.
+        """
+        user = await find_user(self.auth, user_id)
+        return user.email, Guard(user_id, user_id, user.version)
 
 
 @asynccontextmanager

@@ -65,7 +65,10 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
     of_entries = [event for event in events if isinstance(event.event, Entry.Event)]
     authors = await load_authors(transaction, of_entries)
-    rows = [(*key, *map(str, vars(sums).values())) for key, sums in fold(of_entries, authors).items()]
+    rows = [
+        (journal_id, day, day.replace(day=1), day.replace(month=1, day=1), *of, *map(str, vars(sums).values()))
+        for (journal_id, day, *of), sums in fold(of_entries, authors).items()
+    ]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 

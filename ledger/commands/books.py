@@ -8,6 +8,7 @@ from eventstore.errors import Conflict
 from eventstore.store import Change
 from ledger.book import OWNERS, WRITERS, Book, Category
 from ledger.commands.deciding import (
+    ATTEMPTS_MAX,
     BookCheck,
     Ledger,
     Settled,
@@ -18,7 +19,7 @@ from ledger.commands.deciding import (
     settled,
     unconditional,
 )
-from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField
+from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField, TooBusy
 from ledger.money import is_currency
 from ledger.starter import starter_categories
 
@@ -39,12 +40,17 @@ async def open_book(
         owner_id=metadata.actor,
         categories=starter_categories(language, ledger.new_id),
     )
-    try:
-        appended = await ledger.store.append(metadata, [Change(book.id, book)])
-    except Conflict:
-        return await _opened_before(ledger, metadata, book.id)
-    ledger.books[book.id] = book
-    return settled(metadata, book, appended)
+    for _ in range(ATTEMPTS_MAX):
+        _, not_erased = await ledger.find_user(metadata.actor)
+        try:
+            appended = await ledger.store.append(metadata, [Change(book.id, book)], [not_erased])
+        except Conflict as conflict:
+            if conflict.stream_id == book.id:
+                return await _opened_before(ledger, metadata, book.id)
+        else:
+            ledger.books[book.id] = book
+            return settled(metadata, book, appended)
+    raise TooBusy
 
 
 async def _opened_before(ledger: Ledger, metadata: Metadata, book_id: UUID) -> Settled:

@@ -39,10 +39,10 @@ CACHED_LINKS_MAX: Final = 2_000
 Decided = TypeVar("Decided")
 
 
-class FindEmail(Protocol):
-    """Tells a user's e-mail address; the ledger itself knows none."""
+class FindUser(Protocol):
+    """Tells a user's e-mail address, and the guard that he is not erased since; the ledger itself knows neither."""
 
-    async def __call__(self, user_id: UUID) -> str: ...
+    async def __call__(self, user_id: UUID) -> tuple[str, Guard]: ...
 
 
 class Ledger:
@@ -53,13 +53,13 @@ class Ledger:
         store: EventStore,
         new_id: Callable[[], UUID],
         clock: Callable[[], datetime],
-        find_email: FindEmail,
+        find_user: FindUser,
         secret: bytes,
     ) -> None:
         self.store = store
         self.new_id = new_id
         self.clock = clock
-        self.find_email = find_email
+        self.find_user = find_user
         self.books: TTLCache[UUID, Book] = TTLCache(CACHED_BOOKS_MAX, CACHED_SECONDS_MAX)
         self.openings: LRUCache[UUID, int] = LRUCache(CACHED_LINKS_MAX)
         self.share_key = hmac.digest(secret, b"share codes", "sha256")

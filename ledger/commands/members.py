@@ -60,8 +60,8 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
     token = StreamToken.parse(text)
     if token is None or metadata.actor is None:
         raise InvitationNotFound
-    email = await ledger.find_email(metadata.actor)
     for _ in range(ATTEMPTS_MAX):
+        email, not_erased = await ledger.find_user(metadata.actor)
         # The book first: one that has somebody more than the invitation tells would refuse the retry that it owes.
         book = await ledger.store.load(token.journal_id, Book, token.journal_id)
         invitation = await ledger.store.load(token.journal_id, Invitation, token.stream_id)
@@ -73,7 +73,7 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         invitation.accept(metadata.actor, email, token, ledger.clock())
         book.join(metadata.actor, invitation.role, invitation.id)
         try:
-            await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)])
+            await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)], [not_erased])
         except Conflict:
             continue
         ledger.books[book.id] = book

@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 from eventstore.keys import MasterKey
 from eventstore.settings import Settings
 from eventstore.store import EventStore
-from ledger.commands.deciding import FindEmail, Ledger
+from ledger.commands.deciding import FindUser, Ledger
 from ledger.http import books, entries, imports, members, shares
 from ledger.http.imports import UPLOADS
 from ledger.http.requests import CLOCK, LEDGER, OPERATION_SECRET, PUBLIC_URL, TIME_ZONE
@@ -24,10 +24,10 @@ def provide(
     store: EventStore,
     master_key: MasterKey,
     clock: Callable[[], datetime],
-    find_email: FindEmail,
+    find_user: FindUser,
 ) -> None:
     """Set what the routes work with, but for what the other packages do for them."""
-    app[LEDGER] = Ledger(store, uuid7, clock, find_email, master_key.derive("secrets of operations"))
+    app[LEDGER] = Ledger(store, uuid7, clock, find_user, master_key.derive("secrets of operations"))
     app[OPERATION_SECRET] = master_key.derive("idempotency keys")
     app[CLOCK], app[TIME_ZONE] = clock, ZoneInfo(settings.time_zone)
     app[PUBLIC_URL] = settings.public_url.rstrip("/")

@@ -1,6 +1,8 @@
 """The schema: made once however many make it, refused where it is missing, ready to be sharded by journal."""
 
 import asyncio
+import json
+import re
 from importlib.resources import files
 
 import asyncpg
@@ -42,6 +44,10 @@ WITHOUT_JOURNAL = {
     "known_addresses_pkey": "of whoever guesses, not of a journal",
     "known_addresses_by_expiry": "finds what has expired",
 }
+
+GROWING = {"events", "entries", "totals", "statements", "spending"}
+BY_RANGE = {"eventstore/export_events.sql"}
+"""Reads journal after journal."""
 
 
 async def schema_of(connection):
@@ -126,6 +132,42 @@ def test_statement_says_what_it_is_and_what_it_takes(name):
     comment = "".join(line for line in STATEMENTS[name].splitlines() if line.startswith("--"))
     assert STATEMENTS[name].startswith("-- ")
     assert ("$1" in STATEMENTS[name]) == ("$1" in comment)
+
+
+@pytest.mark.parametrize("books", [0, 3])
+async def test_statement_finds_events_entries_and_sums_by_their_journal_while_the_tables_are_small_too(
+    owner, service, engine, store, metadata, books
+):
+    for _ in range(books):
+        book = await opened(store, metadata)
+        await asyncio.gather(*(recorded(store, metadata, book) for _ in range(20)))
+        await engine.catch_up([book.id])
+        await owner.execute("ANALYZE")
+    planned = {
+        name: sql for name, sql in STATEMENTS.items() if re.search("^(SELECT|WITH|INSERT|UPDATE|DELETE)", sql, re.MULTILINE)
+    }
+    found = {name for name, sql in planned.items() for scan in await scans(service, sql) if not by_journal(scan)}
+    assert BY_RANGE == found
+
+
+async def scans(connection, sql):
+    """How a statement looks into the tables that grow with every entry."""
+    count = len(set(re.findall(r"\$\d+", sql)))
+    await connection.execute(f"PREPARE asked AS {sql}")
+    values = f"({', '.join(['NULL'] * count)})" if count else ""
+    plan = await connection.fetchval(f"EXPLAIN (FORMAT JSON) EXECUTE asked {values}")
+    await connection.execute("DEALLOCATE PREPARE asked")
+    nodes = [json.loads(plan)[0]["Plan"]]
+    for node in nodes:
+        nodes += node.get("Plans", ())
+    return [node for node in nodes if node.get("Relation Name") in GROWING and node["Node Type"] != "ModifyTable"]
+
+
+def by_journal(scan):
+    """A bitmap's condition is checked again on the rows that it finds; the terms and events of erasure are few."""
+    condition = scan.get("Index Cond") or scan.get("Recheck Cond") or scan.get("TID Cond") or ""
+    few = scan.get("Index Name") == "events_of_erasure" or "terms" in condition or "topic" in condition
+    return few or re.search("journal_id = |ctid = |= ctid", condition) is not None
 
 
 async def test_every_key_begins_with_the_journal(owner):
