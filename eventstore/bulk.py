@@ -6,7 +6,7 @@ the one before is recorded, and nothing here keeps the event loop for longer tha
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 from uuid import UUID
@@ -24,7 +24,7 @@ _APPEND_MORE: Final = statement(__package__, "append_more")
 
 CHUNK_EVENTS: Final = 500
 SLICE_EVENTS: Final = 25
-"""Encoded without a pause, in some 0.2 ms: whoever waits for the event loop waits for several turns."""
+"""Worked at without a pause, for some 0.2 ms: whoever waits for the event loop waits for several turns."""
 
 Check = tuple[UUID, UUID, int]
 """A journal, a stream of it, and the version that the stream must have."""
@@ -48,11 +48,8 @@ class Encoder:
 
     async def encode(self, events: Iterable[PlainEvent]) -> list[EncodedEvent]:
         """Encode events slice by slice, so that others get their turns."""
-        encoded: list[EncodedEvent] = []
-        for part in chunked(events, SLICE_EVENTS):
-            encoded += [encode_plain(event, self._journal_id, self._told, self._key, self._nonces) for event in part]
-            await asyncio.sleep(0)
-        return encoded
+        encoded = (encode_plain(event, self._journal_id, self._told, self._key, self._nonces) for event in events)
+        return [event async for event in in_slices(encoded)]
 
 
 async def append_all(
@@ -100,6 +97,14 @@ async def _append_more(transaction: Transaction, events: Sequence[EncodedEvent])
         await transaction.execute(_APPEND_MORE, journal_ids[0], *columns)
     except asyncpg.UniqueViolationError as error:
         raise Conflict(journal_ids[0], 0) from error
+
+
+async def in_slices(items: Iterable[Item]) -> AsyncIterator[Item]:
+    """Give items that take their time to make; between slices others get their turns."""
+    for part in chunked(items, SLICE_EVENTS):
+        for item in part:
+            yield item
+        await asyncio.sleep(0)
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -297,8 +297,9 @@ def _columns(commands: Sequence[_Command]) -> Iterator[Sequence[Any]]:
 
 def decode_rows(rows: Iterable[asyncpg.Record], keyring: Keyring) -> list[RecordedEvent]:
     """Decode stored events, each with its journal's wrapped key beside it."""
-    events = []
-    for row in rows:
-        wrapped_key = row["wrapped_key"]
-        events.append(decode(row, keyring.open(row["journal_id"], wrapped_key) if wrapped_key else None))
-    return events
+    return [decode_row(row, keyring) for row in rows]
+
+
+def decode_row(row: asyncpg.Record, keyring: Keyring) -> RecordedEvent:
+    wrapped_key = row["wrapped_key"]
+    return decode(row, keyring.open(row["journal_id"], wrapped_key) if wrapped_key else None)

@@ -17,12 +17,12 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from eventstore.bulk import chunked
+from eventstore.bulk import chunked, in_slices
 from eventstore.codec import RecordedEvent
 from eventstore.database import Database, Transaction
 from eventstore.keys import Keyring
 from eventstore.sql import statement
-from eventstore.store import READ_JOURNALS, decode_rows
+from eventstore.store import READ_JOURNALS, decode_row, decode_rows
 from projections.poison import (
     Poison,
     Project,
@@ -35,7 +35,7 @@ from projections.poison import (
 EVENTS_MAX: Final = 2_000
 """Folded in one transaction; bounds memory and how long checkpoints stay locked."""
 TURN_EVENTS: Final = 250
-"""Decoded and folded at a stretch, which takes some milliseconds; then it is others' turn."""
+"""Written by one statement for each read model."""
 JOURNALS_MAX: Final = 200
 LANES: Final = 2
 """Journals caught up side by side in the background: while one waits for the database, the other is folded."""
@@ -333,9 +333,8 @@ class Engine:
             return None
         reached: dict[UUID, int] = {}
         for turn in chunked(rows, TURN_EVENTS):
-            events = decode_rows(turn, self._keyring)
-            erased = erased_of(turn)
-            await self._project(transaction, events, checkpoints, erased)
+            events = [event async for event in in_slices(decode_row(row, self._keyring) for row in turn)]
+            await self._project(transaction, events, checkpoints, erased_of(turn))
             reached |= {event.journal_id: event.position for event in events}
         # Where the read models of a journal are at different places, those ahead stay: nothing was folded into them.
         moved = [

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from eventstore.bulk import in_slices
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
@@ -182,7 +183,7 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
     if replaced:
         await transaction.execute(_END, *zip(*((*row[:3], row.until) for row in replaced), strict=True))
     if added:
-        await transaction.copy_records_to_table("entries", columns=_COLUMNS, records=map(_stored, added))
+        await transaction.copy_records_to_table("entries", columns=_COLUMNS, records=in_slices(map(_stored, added)))
 
 
 def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:

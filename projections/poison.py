@@ -18,7 +18,7 @@ from eventstore.database import Database, Transaction, translated
 from eventstore.errors import StoreUnavailable
 from eventstore.keys import Keyring
 from eventstore.sql import statement
-from eventstore.store import decode_rows
+from eventstore.store import decode_row
 
 _LIST = statement(__package__, "list_poisoned")
 _COUNT = statement(__package__, "count_poisoned")
@@ -113,7 +113,7 @@ def decode_until_poison(rows: Sequence[asyncpg.Record], keyring: Keyring) -> tup
     events: list[RecordedEvent] = []
     for row in rows:
         try:
-            events += decode_rows([row], keyring)
+            events.append(decode_row(row, keyring))
         except Exception as error:
             return events, Poison(row["position"], row["topic"], _reason(error))
     return events, None

@@ -11,7 +11,10 @@ FROM (SELECT array_agg(journal_id) FILTER (WHERE stale) AS stale_journals FROM m
 LEFT JOIN LATERAL (
     SELECT mine.until, e.journal_id, e.position, e.stream_id, e.version, e.topic, e.state, e.recorded_at, k.wrapped_key
     FROM mine
-    JOIN events e ON e.journal_id = mine.journal_id AND e.stream_id = mine.journal_id AND e.position <= mine.until
+    CROSS JOIN LATERAL ( -- so that each is found by its key, whatever the planner believes of the table
+        SELECT * FROM events e
+        WHERE e.journal_id = mine.journal_id AND e.stream_id = mine.journal_id AND e.position <= mine.until OFFSET 0
+    ) AS e
     LEFT JOIN journal_keys k ON k.journal_id = e.journal_id
 ) AS told ON true
 ORDER BY told.journal_id, told.version
