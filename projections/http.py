@@ -20,8 +20,9 @@ from projections.api_tokens import list_api_tokens
 from projections.books import get_book, list_books, list_categories, list_closings, list_members
 from projections.diff import diff_book
 from projections.engine import Engine
-from projections.entries import ORDERS, Filters, get_entry, list_entries
+from projections.entries import get_entry, list_entries
 from projections.exports import FORMATS, Exports
+from projections.finding import ORDERS, Filters
 from projections.history import book_history, category_history, entry_history
 from projections.paging import Page, decode_cursor
 from projections.past_books import (

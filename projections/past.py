@@ -18,7 +18,8 @@ from ledger.errors import EntryNotFound
 from ledger.money import decimals_of
 from ledger.views import category_view
 from projections.engine import Engine
-from projections.entries import ORDERS, Filters, after, view_of_row
+from projections.entries import view_of_row
+from projections.finding import ORDERS, Filters, after
 from projections.paging import Page, page_of
 from projections.search import searchable
 

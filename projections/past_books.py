@@ -13,7 +13,7 @@ from ledger.errors import BookNotFound
 from ledger.views import category_view
 from projections.books import BookRow, Books, CategoryRow, ClosingRow, MemberRow, book_view
 from projections.engine import Engine
-from projections.entries import Filters
+from projections.finding import Filters
 from projections.moments import Moment
 from projections.paging import Page, page_of
 from projections.past import BookAt, get_entry_at, list_entries_at, sum_entries_at

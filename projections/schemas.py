@@ -9,8 +9,8 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, vali
 
 from ledger.money import parse_decimal
 from ledger.schemas import TAG_LENGTH_MAX, Day, Text
-from projections.entries import KINDS, ORDERS
 from projections.exports import FORMATS
+from projections.finding import KINDS, ORDERS
 from projections.moments import KnownAt, Moment
 from projections.paging import LIMIT_DEFAULT, LIMIT_MAX
 from projections.totals import GROUPINGS

@@ -116,7 +116,7 @@ def term_of_kind(journal_id: UUID, kind: str) -> int:
 
 
 def term_of_category(journal_id: UUID, category_id: UUID) -> int:
-    """The same as in find_entries.sql, which finds categories by their names."""
+    """The same as in find_entries_by_terms.sql, which finds categories by their names."""
     return salt_of(journal_id) ^ _category(category_id)
 
 

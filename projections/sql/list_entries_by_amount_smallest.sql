@@ -1,6 +1,6 @@
 -- Entries of a book, smallest amount first, equal ones by id; at least one row where the book exists. Ids come as text, ready to show.
 -- Two walks along the index: those with the key of the last entry shown, and those after it. Neither reads more than $15 rows;
--- one that ends there for that reason ends in a row that is marked `cut`: the page is then for find_entries.sql to fill.
+-- one that ends there for that reason ends in a row that is marked `cut`: an index of what is sought then fills the page.
 -- $1 user_id  $2 journal_id  $3 how many  $4 $5 after (key and entry_id, exclusive; null: from the start)  $6 deleted, each
 -- $7 $8 days  $9 kinds  $10 category_ids  $11 folded tag  $12 folded part  $13 $14 amounts  $15 how many rows to walk
 WITH book AS MATERIALIZED ( -- once, not once per entry

@@ -17,7 +17,8 @@ from projections import engine as engines
 from projections.books import get_book, list_books, list_categories, list_members
 from projections.denylist import DENYLIST
 from projections.engine import FIRST_JOURNAL, Engine
-from projections.entries import Filters, get_entry, list_entries
+from projections.entries import get_entry, list_entries
+from projections.finding import Filters
 from projections.paging import Page
 from projections.postings import NONE
 from projections.read_models import READ_MODELS

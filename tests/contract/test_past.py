@@ -17,7 +17,8 @@ from ledger.book import Category
 from ledger.errors import EntryNotFound
 from projections import engine as engines
 from projections import entries
-from projections.entries import ORDERS, Filters, get_entry, list_entries
+from projections.entries import get_entry, list_entries
+from projections.finding import ORDERS, Filters
 from projections.paging import Page, decode_cursor
 from projections.past import BookAt, get_entry_at, list_changes, list_entries_at, sum_entries_at
 from tests.contract.books import everything, guard_on, opened

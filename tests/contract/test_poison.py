@@ -17,7 +17,8 @@ from ledger.entry import Entry
 from projections import engine as engines
 from projections.books import get_book, list_members
 from projections.engine import FIRST_JOURNAL, Engine
-from projections.entries import ENTRIES, Filters, get_entry, list_entries
+from projections.entries import ENTRIES, get_entry, list_entries
+from projections.finding import Filters
 from projections.moments import Moment
 from projections.paging import Page
 from projections.past_books import get_book_at, get_wallet_at

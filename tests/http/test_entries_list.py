@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from projections import entries
+from projections import finding
 from tests.http.conftest import NOWHERE, entries_of, path_of
 
 SORTS = {
@@ -115,6 +115,15 @@ async def test_list_by_several_categories_and_by_one_that_is_nowhere(home, book,
 
     assert both == ordered([entry for entry in live if entry["category"]], "-occurred_on")
     assert (await home.get(f"{entries_of(book)}?category_id={NOWHERE}")).items == []
+
+
+@pytest.mark.parametrize("sort", SORTS)
+async def test_category_that_is_asked_for_twice_is_listed_once(home, book, live, sort):
+    food = await home.category(book, "식비")
+    twice = f"category_id={food['id']}&category_id={food['id']}"
+
+    listed = (await home.get(f"{entries_of(book)}?sort={sort}&{twice}")).items
+    assert listed == ordered([entry for entry in live if entry["category"] == food], sort)
 
 
 async def test_list_by_amount_in_a_currency_with_decimals(home):
@@ -289,7 +298,7 @@ async def test_list_sorts_equal_keys_by_id_and_its_pages_have_neither_doubles_no
         assert pages[-1]
 
 
-@pytest.mark.parametrize(("walk_on", "samples"), [(1, -1), (5, 0)])  # to find_entries at once, or after walking on
+@pytest.mark.parametrize(("walk_on", "samples"), [(1, -1), (5, 0)])  # to an index at once, or after walking on
 @pytest.mark.parametrize("sort", SORTS)
 async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found, sort, walk_on, samples, monkeypatch):
     food = await home.category(book, "식비")
@@ -297,6 +306,7 @@ async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found,
         {},
         {"kind": "income"},
         {"category_id": food["id"]},
+        {"category_id": food["id"], "min_amount": "2000", "max_amount": "3000"},
         {"tag": "집", "kind": "expense"},
         {"q": "mo 1"},
         {"q": "1"},
@@ -310,10 +320,10 @@ async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found,
     ]
     asked = [{**one, "sort": sort, "state": state} for one in filters for state in ("live", "deleted", "all")]
     expected = [await found(**query) for query in asked]
-    monkeypatch.setattr(entries, "WALK_FACTOR", 1)
-    monkeypatch.setattr(entries, "SHORT_WALK_FACTOR", 1)
-    monkeypatch.setattr(entries, "WALK_ON_FACTOR", walk_on)
-    monkeypatch.setattr(entries, "SAMPLES_MAX", samples)
+    monkeypatch.setattr(finding, "WALK_FACTOR", 1)
+    monkeypatch.setattr(finding, "SHORT_WALK_FACTOR", 1)
+    monkeypatch.setattr(finding, "WALK_ON_FACTOR", walk_on)
+    monkeypatch.setattr(finding, "SAMPLES_MAX", samples)
 
     for query, entries_found in zip(asked, expected, strict=True):
         path = f"{entries_of(book)}?{urlencode({**query, 'limit': 2})}"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from ledger.problems import field_errors
-from projections.entries import ORDERS
+from projections.finding import ORDERS
 from projections.paging import Page, decode_cursor, encode_cursor, page_of
 from tests.given import an_id
 from tests.told import DAY

@@ -1,0 +1,31 @@
+-- A page of a list, in any order, from an index of amounts: for a range of them. Ids come as text.
+-- What is needed to filter and sort goes through OFFSET 0, which leaves the planner no other index to choose; what is shown is
+-- fetched afterwards, for the page alone.
+-- $1 user_id  $2 journal_id  $3 how many  $4 sort  $5 $6 $7 $8 after (day, amount and time, of which the sort takes its own,
+-- and entry_id, exclusive; null: from the start)  $9 deleted, each  $10 $11 days  $12 kinds  $13 category_ids  $14 folded tag
+-- $15 folded part  $16 $17 amounts
+WITH book AS MATERIALIZED (
+    SELECT * FROM book_of_entries($1, $2, $15, $16, $17)
+)
+SELECT book.stale_journals, book.role, book.currency, false AS cut,
+       p.entry_id::text, p.journal_id::text, p.kind, p.amount_minor, p.occurred_on, p.category_id::text, p.memo, p.tags,
+       p.copied_from::text, p.batch_id::text, p.transfer_id::text, p.other_book_id::text, p.other_entry_id::text,
+       p.deleted, p.created_by::text, p.created_at, p.updated_at, p.version,
+       c.name AS category_name, c.kind AS category_kind, c.deleted AS category_deleted
+FROM book LEFT JOIN LATERAL (
+    SELECT e.entry_id, e.version, entry_key($4, e.occurred_on, e.amount_minor, e.created_at) AS key FROM (
+        SELECT * FROM entries e
+        WHERE e.journal_id = $2 AND e.until IS NULL AND e.deleted = ANY ($9)
+          AND e.amount_minor BETWEEN book.minor_min AND book.minor_max
+        OFFSET 0
+    ) AS e
+    WHERE book.role IS NOT NULL
+      AND entry_matches(e.occurred_on, e.amount_minor, e.kind, e.category_id, e.searched,
+                        $10, $11, book.minor_min, book.minor_max, $12, $13, $14, $15, book.named)
+      AND ($8::uuid IS NULL
+           OR (entry_key($4, e.occurred_on, e.amount_minor, e.created_at), e.entry_id) > (entry_key($4, $5, $6, $7), $8))
+    ORDER BY key, e.entry_id LIMIT $3
+) AS k ON true
+LEFT JOIN entries p ON p.journal_id = $2 AND p.entry_id = k.entry_id AND p.version = k.version
+LEFT JOIN categories c ON c.journal_id = $2 AND c.category_id = p.category_id
+ORDER BY k.key, k.entry_id
