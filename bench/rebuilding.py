@@ -73,7 +73,8 @@ class Rebuild:
     first_fold_rate: float  # by the projector alone, when the events were new
     sql_rate: float
     runner_rate: float
-    rate: float
+    rate: float  # by JOBS processes, nobody beside
+    beside_rate: float  # as the command does it by default
     peak_mb: float
     alone: Latency
     beside: Latency
@@ -97,7 +98,7 @@ async def measure(folder: Path, size: Size, step: Callable[[str], None]) -> Rebu
         step("the library's runner")
         runner_rate = await _rate_of_runner(found.dsn)
         step("rebuild, nobody beside")
-        rebuild_s, peak_mb = await _rebuild(env)
+        rebuild_s, peak_mb = await _rebuild(env, "--jobs", str(JOBS))
         step("users, no rebuild beside")
         users = await _open_users(stack, server)
         async with users.at_work():
@@ -105,10 +106,11 @@ async def measure(folder: Path, size: Size, step: Callable[[str], None]) -> Rebu
         alone = users.latency
         step("rebuild, users beside")
         async with users.at_work():
-            await _rebuild(env)
+            beside_s, _ = await _rebuild(env)
         beside = users.latency
-    first_fold_rate, sql_rate, rate = (size.events / seconds for seconds in (first_fold_s, sql_s, rebuild_s))
-    return Rebuild(size.events, first_fold_rate, sql_rate, runner_rate, rate, peak_mb, alone, beside)
+    first_fold_rate, sql_rate = size.events / first_fold_s, size.events / sql_s
+    rate, beside_rate = size.events / rebuild_s, size.events / beside_s
+    return Rebuild(size.events, first_fold_rate, sql_rate, runner_rate, rate, beside_rate, peak_mb, alone, beside)
 
 
 async def _seconds_of(work: Awaitable[object]) -> float:
@@ -130,10 +132,10 @@ async def _rate_of_runner(dsn: str) -> float:
     return float(await output(sys.executable, "-m", "bench.runner", dsn, str(RUNNER_EVENTS)))
 
 
-async def _rebuild(env: Mapping[str, str]) -> tuple[float, float]:
+async def _rebuild(env: Mapping[str, str], *options: str) -> tuple[float, float]:
     """Run the command to its end. Returns: seconds, and MB of its largest process."""
     began, peak = time.perf_counter(), 0
-    command = (GAGYEBU, "projections", "rebuild", *MODELS, "--jobs", str(JOBS), "--json")
+    command = (GAGYEBU, "projections", "rebuild", *MODELS, *options, "--json")
     running = asyncio.create_task(output(*command, env=env))
     while not running.done():
         peak = max(peak, *(_memory(process) for process in psutil.Process().children(recursive=True)))

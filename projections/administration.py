@@ -38,8 +38,9 @@ class Administration:
         return [known[name] for name in names or known]
 
     def rebuilding(self, jobs: int | None, note: Note) -> Rebuilding:
-        """`jobs`: how many processes fold, by default one per core."""
-        return Rebuilding(self.dsn, self.engine, self.keyring, jobs or os.cpu_count() or 1, self.spawn, note)
+        """`jobs`: how many processes fold; by default one core is left to those who read and write."""
+        jobs = jobs or max((os.cpu_count() or 1) - 1, 1)
+        return Rebuilding(self.dsn, self.engine, self.keyring, jobs, self.spawn, note)
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ _GET = statement(__package__, "get_rebuild")
 _EXIT_CODES: Final = "Exit codes: 0 done (and equal), 1 failed, 2 usage, 3 the rebuilt rows differ from the live ones."
 
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
-_JOBS = click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold [default: one per core].")
+_JOBS = click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold [default: one per core but one].")
 _NAMES = click.argument("names", metavar="NAME...", nargs=-1)
 _NAME = click.argument("name")
 

@@ -267,6 +267,7 @@ class _Run:
         await self._catch_up()
         await self._move("indexing")
         await self._connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
+        await self._connection.execute(f"SET max_parallel_maintenance_workers = {self._tools.jobs - 1}")
         for index in self._indexes:
             await self._require_wanted()
             await self._connection.execute(index)
