@@ -331,6 +331,18 @@ async def test_list_whose_walk_is_cut_short_is_the_same(home, book, year, found,
     assert {len(one) for one in expected} >= {0, 1, 2, 4, 20, 24}
 
 
+@pytest.mark.parametrize("sort", ["amount", "-amount"])
+async def test_entry_found_by_its_text_and_by_its_category_is_listed_once(home, book, year, found, sort, monkeypatch):
+    food = await home.category(book, "식비")
+    both = await home.record(book, category_id=food["id"], memo="식비", amount="2500")
+    monkeypatch.setattr(finding, "SHORT_WALK_FACTOR", 1)
+
+    path = f"{entries_of(book)}?{urlencode({'q': '식비', 'sort': sort, 'limit': 2})}"
+    of_food = [entry for entry in await found() if entry["category"] == food]
+    assert both in of_food
+    assert list(chain(*await walk(home, path))) == ordered(of_food, sort)
+
+
 async def test_list_holds_fifty_unless_told(home, book):
     entry = await home.record(book)
     for _ in range(50):
