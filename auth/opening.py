@@ -51,13 +51,13 @@ class Identity:
     follower: KeyFollower
     later: Later
 
-    async def find_user(self, user_id: UUID) -> tuple[str, Guard]:
+    async def find_user(self, user_id: UUID) -> tuple[str, Sequence[Guard]]:
         """A user's e-mail address, and the guard that nothing has happened to him since.
 
         Raises: Unauthenticated where the user is gone.
         """
         user = await find_user(self.auth, user_id)
-        return user.email, Guard(user_id, user_id, user.version)
+        return user.email, [Guard(user_id, user_id, user.version)]
 
 
 @asynccontextmanager

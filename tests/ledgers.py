@@ -5,13 +5,14 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from eventstore.store import EventStore
+from eventstore.store import EventStore, Guard
 from ledger.commands.deciding import Ledger
 
 
-async def _no_email(_user_id: UUID) -> str:
-    return "nobody@example.com"
+async def _nobody(_user_id: UUID) -> tuple[str, list[Guard]]:
+    """Somebody who has no journal here, and is not erased."""
+    return "nobody@example.com", []
 
 
 def a_ledger(store: EventStore) -> Ledger:
-    return Ledger(store, uuid7, lambda: datetime.now(UTC), _no_email, bytes(32))
+    return Ledger(store, uuid7, lambda: datetime.now(UTC), _nobody, bytes(32))

@@ -43,7 +43,7 @@ async def open_book(
     for _ in range(ATTEMPTS_MAX):
         _, not_erased = await ledger.find_user(metadata.actor)
         try:
-            appended = await ledger.store.append(metadata, [Change(book.id, book)], [not_erased])
+            appended = await ledger.store.append(metadata, [Change(book.id, book)], not_erased)
         except Conflict as conflict:
             if conflict.stream_id == book.id:
                 return await _opened_before(ledger, metadata, book.id)

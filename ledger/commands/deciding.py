@@ -10,7 +10,7 @@ operation, and its events name it. It is then answered from the events up to the
 import asyncio
 import hmac
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol, TypeVar
@@ -40,9 +40,9 @@ Decided = TypeVar("Decided")
 
 
 class FindUser(Protocol):
-    """Tells a user's e-mail address, and the guard that he is not erased since; the ledger itself knows neither."""
+    """Tells a user's e-mail address, and the guards that he is not erased since; the ledger itself knows neither."""
 
-    async def __call__(self, user_id: UUID) -> tuple[str, Guard]: ...
+    async def __call__(self, user_id: UUID) -> tuple[str, Sequence[Guard]]: ...
 
 
 class Ledger:

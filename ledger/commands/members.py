@@ -73,7 +73,7 @@ async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tu
         invitation.accept(metadata.actor, email, token, ledger.clock())
         book.join(metadata.actor, invitation.role, invitation.id)
         try:
-            await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)], [not_erased])
+            await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)], not_erased)
         except Conflict:
             continue
         ledger.books[book.id] = book
