@@ -6,7 +6,7 @@ snapshot; those in which somebody writes are kept as they are for the moment tha
 
 import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -29,7 +29,7 @@ _LOCK_POSITIONS = statement(__package__, "lock_positions")
 _FIND_STOPPED = statement(__package__, "find_stopped")
 _FIND_LOST = statement(__package__, "find_lost")
 _FIND_BEHIND_OF = statement(__package__, "find_behind_of")
-_LIST_COLUMNS = statement(__package__, "list_columns")
+_LIST_KEY_COLUMNS = statement(__package__, "list_key_columns")
 
 _COMPARISON: Final = """
 SELECT to_jsonb(l)::text AS live, to_jsonb(n)::text AS rebuilt
@@ -71,10 +71,6 @@ class Comparison:
             if len(self.listed) < LISTED_MAX:
                 self.listed.append(difference)
 
-    @property
-    def view(self) -> dict[str, Any]:
-        return {**asdict(self)}
-
 
 class Comparer:
     """Compares a generation with the live one, over a connection that works on the generation."""
@@ -93,8 +89,7 @@ class Comparer:
     async def compare(self, note_journals: Callable[[int], Awaitable[None]]) -> Comparison:
         """Compare everything; `note_journals` hears how many journals are done, and may raise to end it."""
         for table in self._generation.model.tables:
-            columns = await self._connection.fetch(_LIST_COLUMNS, table)
-            self._keys[table] = [row["name"] for row in columns if row["in_key"]]
+            self._keys[table] = [row["name"] for row in await self._connection.fetch(_LIST_KEY_COLUMNS, table)]
         busy: list[UUID] = []
         for first_id, end_id in _bounds(await self._connection.fetch(_LIST_RANGES, self._generation.model.name)):
             busy += await self._compare_range(first_id, end_id)

@@ -7,7 +7,7 @@ other, as they need the result; those in the background leave to others what oth
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -82,15 +82,11 @@ class ReadModel:
         """The SQL that creates the tables."""
         return statement(__package__, f"create_{self.name}")
 
-    @property
-    def erasure(self) -> str:
-        """The SQL that removes the rows of some journals."""
-        return statement(__package__, f"erase_{self.name}")
-
     async def take(self, transaction: Transaction, events: Sequence[RecordedEvent], erased: Collection[UUID]) -> None:
         """Take events in; of an erased journal none, and what rows there are of it go."""
         if erased and not self.keeps_erased:
-            await transaction.execute(self.erasure, list(erased))
+            for table in self.tables:  # journal_id is the first column of every key
+                await transaction.execute(f"DELETE FROM {table} WHERE journal_id = ANY ($1)", list(erased))  # noqa: S608
             events = [event for event in events if event.journal_id not in erased]
         if events:
             await self.project(transaction, events)
@@ -176,8 +172,8 @@ class Engine:
         return [row["journal_id"] for row in await self._database.fetch(_FIND_DUE)]
 
     async def _work(self, journal_ids: Collection[UUID], work: _Work) -> _Work:
-        for chunk in _chunks(sorted(journal_ids), JOURNALS_MAX):
-            left = chunk
+        for chunk in chunked(sorted(journal_ids), JOURNALS_MAX):
+            left: Sequence[UUID] = chunk
             while left:
                 left = await self._advance(left, work)
         return work
@@ -364,10 +360,6 @@ class Engine:
 def erased_of(rows: Iterable[asyncpg.Record]) -> set[UUID]:
     """Which journals of stored events are erased."""
     return {row["journal_id"] for row in rows if row["erased"]}
-
-
-def _chunks(items: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 async def _note(transaction: Transaction, journal_id: UUID, name: str, poison: Poison) -> None:

@@ -82,13 +82,8 @@ def _folded(role: str, position: int, recorded_at: datetime, events: Sequence[Re
 async def get_book_at(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> dict[str, Any]:
     """A book as it was shown at a moment, to somebody with the role of today. Raises: BookNotFound."""
     past = await read_past(engine, user_id, book_id, moment)
-    return book_view({**vars(past.book), "role": past.role, **await get_sums(engine, past)})
-
-
-async def get_sums(engine: Engine, past: PastBook) -> dict[str, int]:
-    """The sums of a book as they were."""
     (row,) = await _with_sums(engine, [past])
-    return {name: row[name] for name in _SUMS}
+    return book_view(row)
 
 
 async def get_wallet_at(engine: Engine, user_id: UUID | None, at: datetime) -> dict[str, Any]:

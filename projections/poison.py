@@ -15,7 +15,7 @@ from eventsourcing.utils import get_topic
 
 from eventstore.codec import RecordedEvent
 from eventstore.database import Database, Transaction, translated
-from eventstore.errors import StoreUnavailable
+from eventstore.errors import Explained, StoreUnavailable
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import decode_row
@@ -36,13 +36,10 @@ _NOT_OF_AN_EVENT: Final = (
 Project = Callable[[Transaction, Sequence[RecordedEvent]], Awaitable[None]]
 
 
-class ProjectionStopped(Exception):
+class ProjectionStopped(Explained):
     """Something recorded here cannot be shown until the service is repaired; nothing of it is lost."""
 
     retry_after_seconds: Final = 60
-
-    def __str__(self) -> str:
-        return self.__doc__ or ""
 
 
 class Poison(NamedTuple):

@@ -9,7 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 from uuid import UUID
 
@@ -42,9 +42,8 @@ REPLACE: Final = "replace"
 VERIFY: Final = "verify"
 
 DONE: Final = "done"
-FAILED: Final = "failed"
 CANCELLED: Final = "cancelled"
-OVER: Final = (DONE, FAILED, CANCELLED)
+OVER: Final = (DONE, CANCELLED)
 
 _GET = statement(__package__, "get_rebuild")
 _BEGIN = statement(__package__, "begin_rebuild")
@@ -424,7 +423,7 @@ class _Run:
             "swapped": swapped,
             "journals": found.journals if compared else None,
             "differences": found.differences if compared else None,
-            "listed": found.view["listed"],
+            "listed": [asdict(each) for each in found.listed],
             "poisoned": await self._told(_LIST_POISONED),
             "mended": await self._told(_LIST_MENDED),
             "seconds": round(time.monotonic() - self._begun_at, 3),

@@ -13,13 +13,14 @@ from eventstore.codec import RecordedEvent
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS
 from ledger.book import Book
-from ledger.entry import Entry, Posting
+from ledger.entry import Entry
 from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from ledger.views import view_of_category
 from projections.engine import Engine
 from projections.history import Fields, book_fields, changes, entry_fields, remark
 from projections.moments import Moment
+from projections.postings import moved
 from projections.totals import Sums
 
 _LIST_USERS = statement(__package__, "list_users")
@@ -56,10 +57,8 @@ class _Story:
         return view_of_category(self.book.categories[category_id]) if category_id else None
 
     def count(self, event: Aggregate.Event) -> None:
-        for name, sign in (("removes", -1), ("adds", 1)):
-            posting: Posting | None = getattr(event, name, None)
-            if posting is not None:
-                self.sums.add(posting, sign)
+        for posting, sign in moved(event):
+            self.sums.add(posting, sign)
 
 
 async def replay_book(engine: Engine, book_id: UUID, moment: Moment) -> AsyncIterator[Fields]:

@@ -12,14 +12,8 @@ import structlog
 from cachetools import LRUCache
 
 from auth.api_token import LIVE_MAX, REVOKED_BY_OWNER, ApiSecret, ApiToken, with_implied
-from auth.commands.deciding import ATTEMPTS_MAX, Auth
-from auth.errors import (
-    ApiTokenNotFound,
-    IdempotencyKeyReused,
-    TooManyApiTokens,
-    TooManySignIns,
-    Unauthenticated,
-)
+from auth.commands.deciding import Auth, retrying
+from auth.errors import ApiTokenNotFound, IdempotencyKeyReused, TooManyApiTokens, Unauthenticated
 from auth.tokens import LIFETIME, Grant, Principal
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict
@@ -77,18 +71,16 @@ async def revoke_token(
     auth: Auth, metadata: Metadata, user_id: UUID, token_id: UUID, reason: str = REVOKED_BY_OWNER
 ) -> None:
     """Raises: ApiTokenNotFound, TooManySignIns."""
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> None:
         token = await auth.store.load(user_id, ApiToken, token_id)
         if token is None or token.revoked:
             raise ApiTokenNotFound
         token.revoke(reason)
-        try:
-            await auth.store.append(metadata, [Change(user_id, token)])
-        except Conflict:
-            continue
-        _log.info("API token revoked", user_id=user_id, token_id=token_id, request_id=metadata.request_id)
-        return
-    raise TooManySignIns
+        await auth.store.append(metadata, [Change(user_id, token)])
+
+    await retrying(attempt)
+    _log.info("API token revoked", user_id=user_id, token_id=token_id, request_id=metadata.request_id)
 
 
 def _secret_for(auth: Auth, metadata: Metadata, user_id: UUID) -> ApiSecret:

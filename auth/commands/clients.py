@@ -2,19 +2,15 @@
 
 import secrets
 from dataclasses import dataclass, field
-from typing import Final
 from uuid import UUID
 
 import structlog
 from uuid_utils.compat import uuid7
 
 from auth.clients import JOURNAL_ID, SECRET_BYTES, Client, Clients
-from auth.errors import TooManySignIns
+from auth.commands.deciding import retrying
 from eventstore.codec import Metadata
-from eventstore.errors import Conflict
 from eventstore.store import Change, EventStore
-
-ATTEMPTS_MAX: Final = 10
 
 _log = structlog.get_logger("security")
 
@@ -35,16 +31,15 @@ async def load_clients(store: EventStore) -> Clients:
 async def add_client(store: EventStore, request_id: str, name: str) -> Credentials:
     """Register a service. Raises: ClientExists, TooManySignIns."""
     made = Credentials(uuid7(), secrets.token_urlsafe(SECRET_BYTES))
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> None:
         clients = await load_clients(store)
         clients.add(made.client_id, name, made.secret)
-        try:
-            await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, clients)])
-        except Conflict:
-            continue
-        _log.warning("service registered", client_id=made.client_id, request_id=request_id)
-        return made
-    raise TooManySignIns
+        await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, clients)])
+
+    await retrying(attempt)
+    _log.warning("service registered", client_id=made.client_id, request_id=request_id)
+    return made
 
 
 async def remove_client(store: EventStore, request_id: str, name: str) -> UUID:
@@ -52,16 +47,16 @@ async def remove_client(store: EventStore, request_id: str, name: str) -> UUID:
 
     Raises: ClientNotFound, TooManySignIns.
     """
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> UUID:
         clients = await load_clients(store)
         client_id = clients.remove(name)
-        try:
-            await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, clients)])
-        except Conflict:
-            continue
-        _log.warning("service removed", client_id=client_id, request_id=request_id)
+        await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, clients)])
         return client_id
-    raise TooManySignIns
+
+    client_id = await retrying(attempt)
+    _log.warning("service removed", client_id=client_id, request_id=request_id)
+    return client_id
 
 
 async def find_client(store: EventStore, client_id: str, secret: str) -> Client | None:

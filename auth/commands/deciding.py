@@ -20,7 +20,7 @@ from auth.user import User
 from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
-from eventstore.store import Change, EventStore
+from eventstore.store import Change, EventStore, Guard
 
 ATTEMPTS_MAX: Final = 10
 
@@ -78,55 +78,54 @@ async def find_user(auth: Accounts, user_id: UUID) -> User:
     return user
 
 
-async def decide_on_user(
-    auth: Accounts,
-    metadata: Metadata,
-    user_id: UUID,
-    decide: Decide,
-    find_more: Callable[[User], Awaitable[Sequence[PlainEvent]]] | None = None,
-) -> User:
+async def decide_on_user(auth: Accounts, metadata: Metadata, user_id: UUID, decide: Decide) -> User:
     """Decide on the stored user; what changed is recorded together, all in the user's journal.
 
-    `find_more` finds events to be recorded with it, of other streams.
     Raises: Unauthenticated, TooManySignIns, and what `decide` raises.
     """
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> User:
         user = await find_user(auth, user_id)
-        changed = [aggregate for aggregate in await decide(user) if aggregate.unrecorded_events()]
-        more = await find_more(user) if find_more else []
-        if not changed:
-            return user
-        topics = topics_of(changed, more)
-        try:
-            if more:
-                await auth.store.append_many(metadata, user_id, changed, more)
-            else:
-                await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed])
-        except Conflict:
-            continue
-        log_events(topics, user_id, metadata.request_id)
+        await record_changed(auth.store, metadata, user_id, await decide(user))
         return user
-    raise TooManySignIns
+
+    return await retrying(attempt)
 
 
 async def change_session(
     auth: Auth, request_id: str, user_id: UUID, session_id: UUID, decide: Callable[[Session], None]
 ) -> Session | None:
-    for _ in range(ATTEMPTS_MAX):
+    async def attempt() -> Session | None:
         session = await auth.store.load(user_id, Session, session_id)
-        if session is None:
-            return None
-        decide(session)
-        if not session.unrecorded_events():
-            return session
-        topics = topics_of([session])
-        try:
-            await auth.store.append(Metadata(user_id, request_id), [Change(user_id, session)])
-        except Conflict:
-            continue
-        log_events(topics, user_id, request_id)
+        if session is not None:
+            decide(session)
+            await record_changed(auth.store, Metadata(user_id, request_id), user_id, [session])
         return session
-    raise TooManySignIns
+
+    return await retrying(attempt)
+
+
+async def record_changed(
+    store: EventStore,
+    metadata: Metadata,
+    user_id: UUID,
+    aggregates: Iterable[Aggregate],
+    more: Sequence[PlainEvent] = (),
+    guards: Sequence[Guard] = (),
+) -> None:
+    """Append what changed, if anything; each event is one of security, so it is logged too.
+
+    `more` are events to be recorded with it, of other streams. Raises: Conflict.
+    """
+    changed = [aggregate for aggregate in aggregates if aggregate.unrecorded_events()]
+    if not changed:
+        return
+    topics = topics_of(changed, more)
+    if more:
+        await store.append_many(metadata, user_id, changed, more, guards)
+    else:
+        await store.append(metadata, [Change(user_id, aggregate) for aggregate in changed], guards)
+    log_events(topics, user_id, metadata.request_id)
 
 
 async def retrying(attempt: Callable[[], Awaitable[Result]]) -> Result:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from auth.commands.deciding import ATTEMPTS_MAX, Auth, decide_on_user, log_events, topics_of
+from auth.commands.deciding import Auth, decide_on_user, log_events, retrying, topics_of
 from auth.commands.limiting import retrying_limited
 from auth.commands.messages import (
     find_linked_user,
@@ -15,12 +15,11 @@ from auth.commands.messages import (
     use_link,
 )
 from auth.commands.proving import reauthenticate, record
-from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid, TooManySignIns
+from auth.errors import EmailTaken, EmailVerifiedBefore, LinkInvalid
 from auth.message import CONFIRM_EMAIL, EMAIL_CHANGE_ASKED, EMAIL_CHANGED, LINK_LIFETIMES, VERIFY_EMAIL
 from auth.user import EmailClaim, User, claim_id
 from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata
-from eventstore.errors import Conflict
 from eventstore.store import Change
 
 
@@ -95,7 +94,8 @@ async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -
     """Take the new address and give the old one up, at once. Raises: LinkInvalid, EmailTaken, TooManySignIns."""
     token = parse_link(auth, text)
     user_id = token.journal_id
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> None:
         user = await find_linked_user(auth, token)
         message = await use_link(auth, token, user, CONFIRM_EMAIL)
         if user.pending_email is None or user.pending_email.email != message.to:
@@ -105,13 +105,10 @@ async def confirm_email(auth: Auth, request_id: str, text: str, language: str) -
         user.change_email(message.to)
         changes = [Change(user_id, changed) for changed in (user, message, *told)]
         topics = topics_of(change.aggregate for change in changes)
-        try:
-            await auth.store.append(Metadata(user_id, request_id), [*claims, *changes])
-        except Conflict:
-            continue
+        await auth.store.append(Metadata(user_id, request_id), [*claims, *changes])
         log_events(topics, user_id, request_id)
-        return
-    raise TooManySignIns
+
+    await retrying(attempt)
 
 
 async def _moved_claims(auth: Auth, user: User, email: str) -> list[Change]:

@@ -10,14 +10,13 @@ from typing import Final
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from auth.errors import TooManySignIns
+from auth.commands.deciding import retrying
 from auth.signing_keys import JOURNAL_ID, SigningKey, SigningKeys
 from auth.tokens import LIFETIME, AccessTokens, TokenKey
 from eventstore.codec import Metadata
 from eventstore.errors import Conflict, JournalErased
 from eventstore.store import Change, EventStore
 
-ATTEMPTS_MAX: Final = 10
 SUPERSEDED_LIFETIME: Final = LIFETIME + timedelta(minutes=5)
 """How long a superseded key verifies. The margin is for clocks that disagree, and for processes that sign with it for
 a moment longer because they have not heard."""
@@ -47,18 +46,17 @@ async def open_keys(store: EventStore, first_seed: bytes, request_id: str) -> Si
 
 async def rotate_keys(store: EventStore, first_seed: bytes, request_id: str, *, at_once: bool) -> SigningKey:
     """Let a new key sign. `at_once`: what all others signed is refused from now on. Raises: TooManySignIns."""
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> str:
         keys = await open_keys(store, first_seed, request_id)
         seed = Ed25519PrivateKey.generate().private_bytes_raw()
         keys.rotate(*_pair(seed), at_once=at_once)
-        try:
-            await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, keys)])
-        except Conflict:
-            continue
-        kid = keys.current.kid
-        _log.warning("signing key rotated", kid=kid, at_once=at_once, request_id=request_id)
-        return (await _load(store)).keys[kid]  # others may have rotated since
-    raise TooManySignIns
+        await store.append(Metadata(None, request_id), [Change(JOURNAL_ID, keys)])
+        return keys.current.kid
+
+    kid = await retrying(attempt)
+    _log.warning("signing key rotated", kid=kid, at_once=at_once, request_id=request_id)
+    return (await _load(store)).keys[kid]  # others may have rotated since
 
 
 def verifies_until(key: SigningKey) -> datetime | None:

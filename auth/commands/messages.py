@@ -66,9 +66,9 @@ def link_message(
     )
 
 
-def notices(auth: Auth, user: User, kind: str, language: str, *, email: str | None = None) -> list[Message]:
-    """Tell the user by mail, and on the phone where there is one; `email` the user's address unless said."""
-    ways = [(MAIL, email or user.email)]
+def notices(auth: Auth, user: User, kind: str, language: str) -> list[Message]:
+    """Tell the user by mail, and on the phone where there is one."""
+    ways = [(MAIL, user.email)]
     if auth.can_text and user.phone_number:
         ways.append((PHONE, user.phone_number))
     return [

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from auth.commands.deciding import Auth, decide_on_user
+from auth.commands.deciding import Auth, decide_on_user, record_changed, retrying
 from auth.commands.limiting import retrying_limited
 from auth.commands.messages import find_linked_user, link_message, next_link_id, notices, parse_link, use_link
 from auth.commands.proving import reauthenticate, record
@@ -15,7 +15,7 @@ from auth.message import MAIL, PASSWORD_CHANGED, PHONE, RESET_PASSWORD
 from auth.session import PASSWORD_WAS_CHANGED
 from auth.user import EmailClaim, User, claim_id
 from eventstore.aggregate import Aggregate
-from eventstore.codec import Metadata, PlainEvent
+from eventstore.codec import Metadata
 
 PHONE_NUMBER_AGE_MIN: Final = timedelta(days=7)
 """A number from later than sign-up is no way to a new password before: a stolen session could have set it."""
@@ -58,15 +58,15 @@ async def reset_password(auth: Auth, request_id: str, language: str, token: str,
     await use_link(auth, link, user, RESET_PASSWORD)  # before the costly hash
     password_hash = await _hash_strong(auth, user, new_password)
 
-    async def decide(user: User) -> Sequence[Aggregate]:
-        message = await use_link(auth, link, user, RESET_PASSWORD)
-        return [message, *_changed(auth, user, password_hash, language)]
-
-    async def endings(user: User) -> Sequence[PlainEvent]:
-        return await endings_of(auth, user.id, None, PASSWORD_WAS_CHANGED)
-
     metadata = Metadata(user_id, request_id)
-    await decide_on_user(auth, metadata, user_id, decide, endings)
+
+    async def attempt() -> None:
+        user = await find_linked_user(auth, link)
+        changed = [await use_link(auth, link, user, RESET_PASSWORD), *_changed(auth, user, password_hash, language)]
+        endings = await endings_of(auth, user_id, None, PASSWORD_WAS_CHANGED)
+        await record_changed(auth.store, metadata, user_id, changed, endings)
+
+    await retrying(attempt)
     await end_sessions(auth, metadata, user_id, None, PASSWORD_WAS_CHANGED)  # one that had just begun
     return user_id
 

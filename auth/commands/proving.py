@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from auth.commands.deciding import Auth, find_user, log_events, topics_of
+from auth.commands.deciding import Auth, find_user, record_changed
 from auth.errors import InvalidCredentials, InvalidPasskey, OtpRequired
 from auth.passkeys import Passkeys, passkeys_id
 from auth.totp import Totp, totp_id
@@ -13,7 +13,7 @@ from auth.user import User
 from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
-from eventstore.store import Change, Guard
+from eventstore.store import Guard
 
 PASSWORD: Final = "pwd"  # noqa: S105 - a word of RFC 8176
 ONE_TIME_CODE: Final = "otp"
@@ -99,22 +99,13 @@ async def reauthenticate(
 async def record(
     auth: Auth, metadata: Metadata, user_id: UUID, proof: Proof, *allowed: Aggregate, more: Sequence[PlainEvent] = ()
 ) -> None:
-    """Append what was proved and what it allows, if anything; each event is one of security, so it is logged too.
+    """Append what was proved and what it allows, if anything. `more` are events to be recorded with it.
 
-    `more` are events to be recorded with it, of other streams.
     Raises: Conflict; InvalidCredentials where the same was shown at the same moment.
     """
-    changed = [aggregate for aggregate in (*proof.aggregates, *allowed) if aggregate.unrecorded_events()]
-    topics = topics_of(changed, more)
-    if not changed:
-        return
     try:
-        if more:
-            await auth.store.append_many(metadata, user_id, changed, more, proof.guards)
-        else:
-            await auth.store.append(metadata, [Change(user_id, aggregate) for aggregate in changed], proof.guards)
+        await record_changed(auth.store, metadata, user_id, (*proof.aggregates, *allowed), more, proof.guards)
     except Conflict as conflict:
         if conflict.stream_id in proof.once:
             raise InvalidCredentials from None
         raise
-    log_events(topics, user_id, metadata.request_id)

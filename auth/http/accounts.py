@@ -21,7 +21,6 @@ from auth.http.requests import (
     address_of,
     answer,
     body_of,
-    mark_replayed,
     metadata_of,
 )
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
@@ -52,8 +51,7 @@ async def sign_up(request: web.Request) -> web.Response:
         raise ValidationError(str(error), KEY_HEADER) from None
     ip = address_of(request)
     user, replayed = await commands.sign_up(request.app[AUTH], request[REQUEST_ID], user_id, language, **body, ip=ip)
-    response = answer(_user_view(user, today), status=201)
-    return mark_replayed(response) if replayed else response
+    return answer(_user_view(user, today), status=201, replayed=replayed)
 
 
 async def show_me(request: web.Request) -> web.Response:

@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
 from aiohttp import web
 
 from auth import schemas
 from auth.commands import api_tokens as commands
 from auth.errors import ApiTokenNotFound
-from auth.http.requests import AUTH, CATCH_UP, COUNT_API_TOKENS, OPERATION, answer, body_of, mark_replayed, metadata_of
+from auth.http.requests import AUTH, CATCH_UP, COUNT_API_TOKENS, OPERATION, answer, body_of, id_in_path, metadata_of
 from auth.middleware import PRINCIPAL
 
 _CREATE: Final = schemas.CreateApiToken()
@@ -27,17 +26,14 @@ async def create_token(request: web.Request) -> web.Response:
     lifetime, user_id = timedelta(seconds=body.pop("expires_in_seconds")), request[PRINCIPAL].user_id
     count_live = request.app[COUNT_API_TOKENS]
     issued = await commands.issue_token(request.app[AUTH], metadata, user_id, count_live, **body, lifetime=lifetime)
-    response = answer(_view(issued), status=201)
+    response = answer(_view(issued), status=201, replayed=issued.replayed)
     response.headers["Cache-Control"] = "no-store"
-    return mark_replayed(response) if issued.replayed else response
+    return response
 
 
 async def revoke_token(request: web.Request) -> web.Response:
     user_id = request[PRINCIPAL].user_id
-    try:
-        token_id = UUID(request.match_info["token"])
-    except ValueError:
-        raise ApiTokenNotFound from None
+    token_id = id_in_path(request, "token", ApiTokenNotFound)
     await commands.revoke_token(request.app[AUTH], metadata_of(request), user_id, token_id)
     await request.app[CATCH_UP](user_id)
     return web.Response(status=204)

@@ -10,7 +10,7 @@ from auth.commands import passkeys as passkey_commands
 from auth.commands import totp as totp_commands
 from auth.commands.deciding import Auth
 from auth.errors import PasskeyNotFound
-from auth.http.requests import AUTH, LANGUAGE, OPERATION, address_of, answer, body_of, mark_replayed, metadata_of
+from auth.http.requests import AUTH, LANGUAGE, OPERATION, address_of, answer, body_of, id_in_path, metadata_of
 from auth.middleware import PRINCIPAL
 from auth.passkeys import Passkey
 from auth.totp import Totp
@@ -79,16 +79,12 @@ async def register_passkey(request: web.Request) -> web.Response:
     auth, metadata, user_id = request.app[AUTH], await request.app[OPERATION](request), request[PRINCIPAL].user_id
     language = request.app[LANGUAGE](request)
     passkey, replayed = await passkey_commands.register_passkey(auth, metadata, user_id, language, **body)
-    response = answer(_passkey_view(passkey), status=201)
-    return mark_replayed(response) if replayed else response
+    return answer(_passkey_view(passkey), status=201, replayed=replayed)
 
 
 async def remove_passkey(request: web.Request) -> web.Response:
     body = await body_of(request, _REAUTHENTICATE)
-    try:
-        passkey_id = UUID(request.match_info["passkey"])
-    except ValueError:
-        raise PasskeyNotFound from None
+    passkey_id = id_in_path(request, "passkey", PasskeyNotFound)
     await passkey_commands.remove_passkey(*_changed_by(request), passkey_id, **body)
     return web.Response(status=204)
 

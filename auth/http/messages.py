@@ -19,7 +19,6 @@ from auth.http.requests import (
     address_of,
     answer,
     body_of,
-    mark_replayed,
     metadata_of,
 )
 from auth.message import CONFIRM_EMAIL, RESET_PASSWORD, VERIFY_EMAIL
@@ -67,8 +66,7 @@ async def send_verification(request: web.Request) -> web.Response:
     user_id, language = request[PRINCIPAL].user_id, request.app[LANGUAGE](request)
     metadata = await request.app[OPERATION](request)
     replayed = await emails.send_verification(request.app[AUTH], metadata, user_id, language)
-    response = _accepted(request, "A mail with a link is on its way.")
-    return mark_replayed(response) if replayed else response
+    return _accepted(request, "A mail with a link is on its way.", replayed=replayed)
 
 
 @public
@@ -126,6 +124,7 @@ async def show_reset_password(request: web.Request) -> web.Response:
     return answer_page(RESET_PASSWORD, request.app[LANGUAGE](request))
 
 
-def _accepted(request: web.Request, detail: str) -> web.Response:
+def _accepted(request: web.Request, detail: str, *, replayed: bool = False) -> web.Response:
     """Say what is to come, and where mail goes that nobody sends."""
-    return answer({"detail": detail + ("" if request.app[MAIL_IS_SET_UP] else _NOT_SET_UP)}, status=202)
+    text = detail + ("" if request.app[MAIL_IS_SET_UP] else _NOT_SET_UP)
+    return answer({"detail": text}, status=202, replayed=replayed)

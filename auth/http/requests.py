@@ -14,6 +14,7 @@ from auth.addresses import Network, client_address
 from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth
 from auth.commands.erasure import WholeAccounts
+from auth.errors import AuthError
 from auth.later import Later
 from auth.middleware import PRINCIPAL, REQUEST_ID
 from auth.tokens import Principal
@@ -91,12 +92,16 @@ async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:
     return loaded
 
 
-def mark_replayed(response: web.Response) -> web.Response:
-    """Say that this is the answer which the same Idempotency-Key had before."""
-    response.headers["Idempotency-Replayed"] = "true"
-    return response
+def id_in_path(request: web.Request, name: str, not_found: type[AuthError]) -> UUID:
+    """An id in the path; what is no UUID names nothing that exists."""
+    try:
+        return UUID(request.match_info[name])
+    except ValueError:
+        raise not_found from None
 
 
-def answer(view: Any, *, status: int = 200) -> web.Response:
+def answer(view: Any, *, status: int = 200, replayed: bool = False) -> web.Response:
+    """Answer with JSON. `replayed`: the same Idempotency-Key had this answer before."""
     body = orjson.dumps(view, default=str, option=orjson.OPT_UTC_Z)  # str: the driver's UUIDs are of a class of its own
-    return web.Response(body=body, status=status, content_type="application/json")
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)

@@ -2,14 +2,13 @@
 
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
 
 from aiohttp import web
 
 from auth import schemas
 from auth.commands import sessions as commands
 from auth.errors import InvalidRefreshToken, RefreshTokenReused, SessionNotFound
-from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of, metadata_of
+from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of, id_in_path, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.session import ENDED_FROM_ELSEWHERE
 
@@ -86,7 +85,7 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
-    user_id, session_id = request[PRINCIPAL].user_id, _session_id(request)
+    user_id, session_id = request[PRINCIPAL].user_id, id_in_path(request, "session", SessionNotFound)
     await commands.end_session(request.app[AUTH], metadata_of(request), user_id, session_id)
     await request.app[CATCH_UP](user_id)
     return web.Response(status=204)
@@ -98,14 +97,6 @@ async def end_other_sessions(request: web.Request) -> web.Response:
     await commands.end_sessions(request.app[AUTH], metadata_of(request), *own, ENDED_FROM_ELSEWHERE)
     await request.app[CATCH_UP](principal.user_id)
     return web.Response(status=204)
-
-
-def _session_id(request: web.Request) -> UUID:
-    """Raises: SessionNotFound, also for what is no UUID."""
-    try:
-        return UUID(request.match_info["session"])
-    except ValueError:
-        raise SessionNotFound from None
 
 
 @public

@@ -25,7 +25,7 @@ from eventstore.ids import id_of
 from eventstore.store import AnyAggregate, Appended, Change, EventStore, Guard, replay
 from ledger.book import MEMBERS, WRITERS, Book
 from ledger.entry import Entry
-from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField, LedgerError, TooBusy
+from ledger.errors import BookNotFound, EntryNotFound, IdempotencyKeyReused, InvalidField, LedgerError, TooBusy
 from ledger.money import parse_amount
 
 ATTEMPTS_MAX: Final = 10
@@ -227,6 +227,14 @@ async def load_book(ledger: Ledger, book_id: UUID, position_max: int | None = No
     if book is None:
         raise BookNotFound
     return book
+
+
+async def load_entry(ledger: Ledger, book_id: UUID, entry_id: UUID) -> Entry:
+    """Raises: EntryNotFound."""
+    entry = await ledger.store.load(book_id, Entry, entry_id)
+    if entry is None:
+        raise EntryNotFound
+    return entry
 
 
 def guard_on(book: Book) -> Guard:

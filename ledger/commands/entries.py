@@ -17,6 +17,7 @@ from ledger.commands.deciding import (
     decide_on_book,
     guard_on,
     load_book,
+    load_entry,
     minor_units,
     placed_before,
     position_of,
@@ -24,7 +25,7 @@ from ledger.commands.deciding import (
     usable_category,
 )
 from ledger.entry import Entry, Posting
-from ledger.errors import EntryNotFound, IdempotencyKeyReused, InvalidField
+from ledger.errors import IdempotencyKeyReused, InvalidField
 
 EntryCheck = Callable[[Placed], None]
 """A precondition of the caller (If-Match) on the entry as it is stored; raises to refuse."""
@@ -136,7 +137,7 @@ async def _change_entry(ledger: Ledger, target: Target, change: EntryChange) -> 
 
     async def decide(book: Book) -> Placed:
         book.require_role(metadata.actor, MEMBERS)
-        entry = await _load_entry(ledger, book, target.entry_id)
+        entry = await load_entry(ledger, book.id, target.entry_id)
         done_at = position_of(entry, metadata)
         if done_at is not None:
             await _require_current(ledger, book)
@@ -185,13 +186,6 @@ async def _require_current(ledger: Ledger, book: Book) -> None:
     stored = await load_book(ledger, book.id)
     if stored.version != book.version:
         raise Conflict(book.id, stored.version)
-
-
-async def _load_entry(ledger: Ledger, book: Book, entry_id: UUID) -> Entry:
-    entry = await ledger.store.load(book.id, Entry, entry_id)
-    if entry is None:
-        raise EntryNotFound
-    return entry
 
 
 def _amended_posting(book: Book, was: Posting, changes: dict[str, Any]) -> Posting:

@@ -7,9 +7,8 @@ from eventstore.codec import Metadata
 from eventstore.errors import Conflict
 from eventstore.store import Change, Guard
 from ledger.book import Book
-from ledger.commands.deciding import Ledger, decide_on_book, guard_on, made_before, require_writer
-from ledger.entry import Entry
-from ledger.errors import EntryNotFound, ShareNotFound
+from ledger.commands.deciding import Ledger, decide_on_book, guard_on, load_entry, made_before, require_writer
+from ledger.errors import ShareNotFound
 from ledger.share import CODE, CODE_BYTES, OPENS_MAX, ShareLink, ShareOpening, code_of, opening_id_of, share_id_of
 
 
@@ -22,9 +21,7 @@ async def share_entry(
 
     async def decide(book: Book) -> tuple[str, ShareLink, bool]:
         require_writer(book, metadata)
-        entry = await ledger.store.load(book_id, Entry, entry_id)
-        if entry is None:
-            raise EntryNotFound
+        entry = await load_entry(ledger, book_id, entry_id)
         entry.require_live()
         share = ShareLink(id=share_id, entry_id=entry_id, expires_at=ledger.clock() + lifetime)
         guards = [guard_on(book), Guard(book_id, entry_id, entry.version)]

@@ -13,6 +13,7 @@ from ledger.commands.deciding import (
     decide_on_book,
     guard_on,
     load_book,
+    load_entry,
     minor_units,
     placed_before,
     position_of,
@@ -147,7 +148,7 @@ async def mirrored(
         other = await _copied(ledger, other_book, book.id, changed, transfer)
         days = [other.posting.occurred_on]
     else:
-        other = await _load_side(ledger, other_book.id, transfer.entry_id)
+        other = await load_entry(ledger, other_book.id, transfer.entry_id)
         days = [other.posting.occurred_on, changed.posting.occurred_on]
         _follow(other, changed, same_currency=book.currency == other_book.currency)
     if not other.unrecorded_events():
@@ -167,8 +168,10 @@ def _require_writer_too(other_book: Book, metadata: Metadata) -> None:
 
 async def _copied(ledger: Ledger, other_book: Book, book_id: UUID, copy: Entry, transfer: Transfer) -> Entry:
     """The other side of a copy; what is not the same on both sides follows the original's."""
-    original = await _load_side(ledger, book_id, copy.copied_from)
-    model = await _load_side(ledger, other_book.id, original.transfer.entry_id if original.transfer else None)
+    original = await load_entry(ledger, book_id, copy.copied_from) if copy.copied_from else None
+    if original is None or original.transfer is None:
+        raise EntryNotFound
+    model = await load_entry(ledger, other_book.id, original.transfer.entry_id)
     return Entry(
         id=transfer.entry_id,
         adds=replace(model.posting, occurred_on=copy.posting.occurred_on),
@@ -177,13 +180,6 @@ async def _copied(ledger: Ledger, other_book: Book, book_id: UUID, copy: Entry, 
         copied_from=model.id,
         transfer=Transfer(transfer.transfer_id, book_id, copy.id),
     )
-
-
-async def _load_side(ledger: Ledger, book_id: UUID, entry_id: UUID | None) -> Entry:
-    entry = await ledger.store.load(book_id, Entry, entry_id) if entry_id else None
-    if entry is None:
-        raise EntryNotFound
-    return entry
 
 
 def _follow(other: Entry, changed: Entry, *, same_currency: bool) -> None:

@@ -15,7 +15,7 @@ SELECT r.name, r.version, r.generation, b.state, b.wanted, b.generation AS rebui
        coalesce(l.events, 0) AS lag_events, coalesce(l.seconds, 0) AS lag_seconds
 FROM known r
 LEFT JOIN behind l USING (name)
-LEFT JOIN rebuilds b ON b.read_model = r.name AND b.state NOT IN ('done', 'failed', 'cancelled')
+LEFT JOIN rebuilds b ON b.read_model = r.name AND b.state NOT IN ('done', 'cancelled')
 LEFT JOIN LATERAL (
     SELECT sum(greatest(c.reltuples, 0))::bigint AS rows, sum(pg_total_relation_size(c.oid))::bigint AS bytes
     FROM pg_class c WHERE c.relnamespace = 'readmodels'::regnamespace AND c.relname = ANY (string_to_array(r.tables, ','))

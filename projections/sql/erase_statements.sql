@@ -1,3 +1,0 @@
--- Remove all rows of some journals.
--- $1 journal_ids
-DELETE FROM statements WHERE journal_id = ANY ($1)
