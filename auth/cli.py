@@ -1,10 +1,10 @@
 """The commands of the command line on signing keys and registered services."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import click
 import orjson
@@ -15,6 +15,8 @@ from auth.commands import clients, keys
 from eventstore.processes import run
 from eventstore.settings import Settings
 from eventstore.store import EventStore
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,17 @@ class Administration:
 AS_JSON: Final = click.option("--json", "as_json", is_flag=True, help="For programs.")
 
 Open = Callable[[Settings], AbstractAsyncContextManager[Administration]]
+Work = Callable[[Administration], Coroutine[Any, Any, Result]]
+
+
+def _run(opening: AbstractAsyncContextManager[Administration], work: Work[Result]) -> Result:
+    """Do a command's work."""
+
+    async def opened() -> Result:
+        async with opening as admin:
+            return await work(admin)
+
+    return run(opened())
 
 
 def keys_group(open_administration: Open) -> click.Group:
@@ -45,29 +58,24 @@ def keys_group(open_administration: Open) -> click.Group:
 
         Running services take it within a second; tokens of the old ones stay good until they expire.
         """
-
-        async def work() -> str:
-            async with open_administration(settings) as admin:
-                key = await keys.rotate_keys(admin.store, admin.first_seed, admin.request_id, at_once=at_once)
-                return key.kid
-
-        click.echo(run(work()))
+        opening = open_administration(settings)
+        key = _run(opening, lambda it: keys.rotate_keys(it.store, it.first_seed, it.request_id, at_once=at_once))
+        click.echo(key.kid)
 
     @group.command("list")
     @AS_JSON
     @click.pass_obj
     def list_keys(settings: Settings, as_json: bool) -> None:
         """List the keys: when each was made, and whether it signs, still verifies, is expired or retired."""
-
-        async def work() -> list[dict[str, Any]]:
-            async with open_administration(settings) as admin:
-                known = await keys.open_keys(admin.store, admin.first_seed, admin.request_id)
-                states = keys.states(known, admin.clock())
-            return [{"kid": key.kid, "created_at": key.generated_at, "state": state} for key, state in states]
-
-        print_rows(run(work()), as_json=as_json)
+        print_rows(_run(open_administration(settings), _list_keys), as_json=as_json)
 
     return group
+
+
+async def _list_keys(admin: Administration) -> list[dict[str, Any]]:
+    known = await keys.open_keys(admin.store, admin.first_seed, admin.request_id)
+    states = keys.states(known, admin.clock())
+    return [{"kid": key.kid, "created_at": key.generated_at, "state": state} for key, state in states]
 
 
 def service_group(open_administration: Open) -> click.Group:
@@ -80,12 +88,8 @@ def service_group(open_administration: Open) -> click.Group:
     def add(settings: Settings, name: str) -> None:
         """Register a service. Its id and secret are shown this once."""
         checked = _name(name)
-
-        async def work() -> clients.Credentials:
-            async with open_administration(settings) as admin:
-                return await clients.add_client(admin.store, admin.request_id, checked)
-
-        made = run(work())
+        opening = open_administration(settings)
+        made = _run(opening, lambda it: clients.add_client(it.store, it.request_id, checked))
         click.echo(f"id      {made.client_id}\nsecret  {made.secret}")
 
     @group.command("list")
@@ -93,25 +97,16 @@ def service_group(open_administration: Open) -> click.Group:
     @click.pass_obj
     def list_services(settings: Settings, as_json: bool) -> None:
         """List the registered services."""
-
-        async def work() -> list[dict[str, Any]]:
-            async with open_administration(settings) as admin:
-                known = (await clients.load_clients(admin.store)).clients.values()
-            return [{"id": str(client.id), "created_at": client.added_at, "name": client.name} for client in known]
-
-        print_rows(run(work()), as_json=as_json)
+        known = _run(open_administration(settings), lambda it: clients.load_clients(it.store)).clients.values()
+        rows = [{"id": str(each.id), "created_at": each.added_at, "name": each.name} for each in known]
+        print_rows(rows, as_json=as_json)
 
     @group.command("remove")
     @click.argument("name")
     @click.pass_obj
     def remove(settings: Settings, name: str) -> None:
         """Take a service, named by its name or id, off the register: its secret is refused from now on."""
-
-        async def work() -> None:
-            async with open_administration(settings) as admin:
-                await clients.remove_client(admin.store, admin.request_id, name)
-
-        run(work())
+        _run(open_administration(settings), lambda it: clients.remove_client(it.store, it.request_id, name))
 
     return group
 

@@ -19,6 +19,7 @@ from ledger.views import category_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
 from projections.postings import add, moved
+from projections.reading import head_of
 from projections.search import searchable
 
 _LOAD_BOOKS = statement(__package__, "load_books")
@@ -239,10 +240,7 @@ BOOKS: Final = ReadModel("books", "book", 2, ("books", "members", "categories", 
 
 async def get_book(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
     """Read one book of the user's. Raises: BookNotFound."""
-    rows = await engine.fetch_fresh(_GET_BOOK, user_id, book_id)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    return book_view(rows[0])
+    return book_view(head_of(await engine.fetch_fresh(_GET_BOOK, user_id, book_id)))
 
 
 async def list_books(engine: Engine, user_id: UUID | None, page: Page, *, deleted: bool | None) -> dict[str, Any]:
@@ -265,8 +263,7 @@ async def list_categories(
     """List a book's categories in the order they were made. Raises: BookNotFound."""
     (after,) = page.after or (UUID(int=0),)
     rows = await engine.fetch_fresh(_LIST_CATEGORIES, user_id, book_id, deleted, after, page.limit + 1)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
+    head_of(rows)
     found = [row for row in rows if row["category_id"] is not None]
     return page_of(found, page, _category_view, lambda row: (row["category_id"],))
 
@@ -283,8 +280,7 @@ async def list_members(engine: Engine, user_id: UUID | None, book_id: UUID) -> d
 async def list_closings(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
     """List the closings in force, earliest first. Raises: BookNotFound."""
     rows = await engine.fetch_fresh(_LIST_CLOSINGS, user_id, book_id)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
+    head_of(rows)
     shown = ("through", "closed_at", "closed_by")
     items = [{name: row[name] for name in shown} for row in rows if row["through"] is not None]
     return {"items": items, "next_cursor": None}

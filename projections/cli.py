@@ -3,9 +3,10 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -25,11 +26,13 @@ from projections.engine import ReadModel
 from projections.filling import fill
 from projections.generations import owning
 from projections.opening import open_administration
-from projections.rebuild import Note, Progress
+from projections.rebuild import Note, Progress, Rebuilding
 
 DIFFERENT: Final = 3
 """The exit code where a rebuilt read model differs from the live one."""
 LOG_SECONDS: Final = 5.0
+
+Prove = Callable[[Rebuilding, ReadModel], Awaitable[dict[str, Any]]]
 
 _LIST = statement(__package__, "list_read_models")
 _LIST_REBUILDS = statement(__package__, "list_rebuilds")
@@ -146,17 +149,8 @@ def _add_rebuilds(group: click.Group) -> None:
 
         Nobody who reads or writes notices. One that was killed goes on where it was.
         """
-
-        async def work() -> list[dict[str, Any]]:
-            async with open_administration(settings) as admin:
-                models = admin.find(names, every=every)
-                with _shown(as_json=as_json) as note:
-                    tools = admin.rebuilding(jobs, note)
-                    return [
-                        await rebuild.rebuild(tools, model, swap_if_different=swap_if_different) for model in models
-                    ]
-
-        _end(run(work()), as_json=as_json)
+        prove = partial(rebuild.rebuild, swap_if_different=swap_if_different)
+        _end(run(_prove_all(settings, names, every, jobs, as_json, prove)), as_json=as_json)
 
     @group.command("verify", epilog=_EXIT_CODES)
     @_NAMES
@@ -166,15 +160,7 @@ def _add_rebuilds(group: click.Group) -> None:
     @click.pass_obj
     def verify_models(settings: Settings, names: tuple[str, ...], every: bool, jobs: int | None, as_json: bool) -> None:
         """Compare read models with a fresh fold of all events; what is read stays as it is."""
-
-        async def work() -> list[dict[str, Any]]:
-            async with open_administration(settings) as admin:
-                models = admin.find(names, every=every)
-                with _shown(as_json=as_json) as note:
-                    tools = admin.rebuilding(jobs, note)
-                    return [await rebuild.verify(tools, model) for model in models]
-
-        _end(run(work()), as_json=as_json)
+        _end(run(_prove_all(settings, names, every, jobs, as_json, rebuild.verify)), as_json=as_json)
 
     @group.command("work", hidden=True)
     @_NAME
@@ -193,6 +179,16 @@ def _add_rebuilds(group: click.Group) -> None:
         run(work())
 
 
+async def _prove_all(
+    settings: Settings, names: Sequence[str], every: bool, jobs: int | None, as_json: bool, prove: Prove
+) -> list[dict[str, Any]]:
+    async with open_administration(settings) as admin:
+        models = admin.find(names, every=every)
+        with _shown(as_json=as_json) as note:
+            tools = admin.rebuilding(jobs, note)
+            return [await prove(tools, model) for model in models]
+
+
 def _add_controls(group: click.Group) -> None:
     @group.command("pause")
     @_NAME
@@ -200,7 +196,13 @@ def _add_controls(group: click.Group) -> None:
     @click.pass_obj
     def pause(settings: Settings, name: str, as_json: bool) -> None:
         """Have a rebuild wait, within seconds, until `resume`."""
-        _print([run(_want(open_administration(settings), name, "pause"))], as_json=as_json)
+
+        async def work() -> None:
+            async with open_administration(settings) as admin, owning(admin.dsn) as connection:
+                await _want(connection, admin, name, "pause")
+
+        run(work())
+        _print([{"name": name, "wanted": "pause"}], as_json=as_json)
 
     @group.command("resume")
     @_NAME
@@ -212,10 +214,8 @@ def _add_controls(group: click.Group) -> None:
 
         async def work() -> dict[str, Any]:
             async with open_administration(settings) as admin:
-                (model,) = admin.find([name])
                 async with owning(admin.dsn) as connection:
-                    if not await rebuild.want(connection, model, "run"):
-                        raise click.ClickException(f"{name} is not being rebuilt.")
+                    model = await _want(connection, admin, name, "run")
                     if await rebuild.is_running(connection, model):
                         return {"name": name, "wanted": "run"}
                 with _shown(as_json=as_json) as note:
@@ -238,9 +238,7 @@ def _add_ends(group: click.Group) -> None:
 
         async def work() -> dict[str, Any]:
             async with open_administration(settings) as admin, owning(admin.dsn) as connection:
-                (model,) = admin.find([name])
-                if not await rebuild.want(connection, model, "cancel"):
-                    raise click.ClickException(f"{name} is not being rebuilt.")
+                model = await _want(connection, admin, name, "cancel")
                 if not await rebuild.is_running(connection, model):
                     await rebuild.discard(connection, model)
                 return {"name": name, "wanted": "cancel"}
@@ -265,13 +263,12 @@ def _add_ends(group: click.Group) -> None:
         _print(run(work()), as_json=as_json)
 
 
-async def _want(opening: AbstractAsyncContextManager[Administration], name: str, wanted: str) -> dict[str, Any]:
+async def _want(connection: asyncpg.Connection, admin: Administration, name: str, wanted: str) -> ReadModel:
     """Raises: click.ClickException."""
-    async with opening as admin, owning(admin.dsn) as connection:
-        (model,) = admin.find([name])
-        if not await rebuild.want(connection, model, wanted):
-            raise click.ClickException(f"{name} is not being rebuilt.")
-        return {"name": name, "wanted": wanted}
+    (model,) = admin.find([name])
+    if not await rebuild.want(connection, model, wanted):
+        raise click.ClickException(f"{name} is not being rebuilt.")
+    return model
 
 
 async def _drop_old(connection: asyncpg.Connection, model: ReadModel) -> list[int]:

@@ -10,11 +10,12 @@ from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.entry import Entry
-from ledger.errors import BookNotFound, EntryNotFound
+from ledger.errors import EntryNotFound
 from ledger.views import KINDS_SHOWN, category_view, entry_view, transfer_view
 from projections.engine import Engine, ReadModel
 from projections.finding import ORDERS, Filters, ways
 from projections.paging import Page, page_of
+from projections.reading import head_of
 from projections.search import searchable_entry, terms_of_entry
 
 _LOAD = statement(__package__, "load_entries")
@@ -158,12 +159,10 @@ async def get_entry(
     engine: Engine, user_id: UUID | None, book_id: UUID, entry_id: UUID, *, deleted: bool | None
 ) -> dict[str, Any]:
     """Read one entry. Raises: BookNotFound, EntryNotFound."""
-    rows = await engine.fetch_fresh(_GET, user_id, book_id, entry_id, deleted)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    if rows[0]["entry_id"] is None:
+    row = head_of(await engine.fetch_fresh(_GET, user_id, book_id, entry_id, deleted))
+    if row["entry_id"] is None:
         raise EntryNotFound
-    return _view(rows[0])
+    return _view(row)
 
 
 async def list_entries(
@@ -176,8 +175,7 @@ async def list_entries(
             rows = await engine.fetch_fresh(way.sql, user_id, book_id, page.limit + 1, *way.arguments)
         if not any(row["cut"] for row in rows):
             break
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
+    head_of(rows)
     found = [row for row in rows if row["entry_id"] is not None]
     column = ORDERS[page.order].column
     return page_of(found, page, _view, lambda row: (row[column], row["entry_id"]))

@@ -6,7 +6,7 @@ The database is read at its own speed and let go; a client may then take its tim
 import asyncio
 import tempfile
 import weakref
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import IO, Any, Final
@@ -17,7 +17,7 @@ from asyncpg.cursor import Cursor
 
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.errors import BookNotFound, TooBusy
+from ledger.errors import TooBusy
 from ledger.exports import EntryView, Export, Head
 from ledger.exports.beancount import BeancountExport
 from ledger.exports.csv import CsvExport
@@ -28,6 +28,7 @@ from ledger.views import DIRECTIONS, KINDS_SHOWN, transfer_view
 from projections.engine import Engine
 from projections.moments import Moment
 from projections.past_books import PastBook, read_past
+from projections.reading import head_of
 
 _GET_HEAD = statement(__package__, "get_export_head")
 _EXPORT = statement(__package__, "export_entries")
@@ -92,7 +93,7 @@ class Exports:
         Raises: BookNotFound, TooBusy.
         """
         if moment is None:
-            _require_reader(await self._engine.fetch_fresh(_GET_HEAD, user_id, book_id))
+            head_of(await self._engine.fetch_fresh(_GET_HEAD, user_id, book_id))
             past = None
         else:
             past = await read_past(self._engine, user_id, book_id, moment)
@@ -100,7 +101,7 @@ class Exports:
         try:
             async with self._turn(), self._engine.snapshot() as snapshot:
                 if past is None:
-                    head = _head(_require_reader(await snapshot.fetch(_GET_HEAD, user_id, book_id)))
+                    head = _head(head_of(await snapshot.fetch(_GET_HEAD, user_id, book_id)))
                     cursor = await snapshot.cursor(_EXPORT, book_id, transfers)
                 else:
                     head = await _head_at(snapshot, past)
@@ -150,13 +151,6 @@ async def _cursor_at(snapshot: Transaction, past: PastBook, *, transfers: bool) 
 async def _head_at(snapshot: Transaction, past: PastBook) -> Head:
     first_day = await snapshot.fetchval(_GET_FIRST_DAY, past.id, past.position)
     return _head({**vars(past.book), "first_day": first_day})
-
-
-def _require_reader(rows: Sequence[asyncpg.Record]) -> asyncpg.Record:
-    """Raises: BookNotFound."""
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    return rows[0]
 
 
 def _head(row: Any) -> Head:

@@ -1,6 +1,7 @@
 """The routes that read books, entries, totals, the wallet, shared entries, sessions and API tokens."""
 
 import re
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Any, Final
 from urllib.parse import quote
@@ -60,6 +61,8 @@ _ASK_STATEMENT = schemas.AskStatement()
 _ASK_STATEMENTS = schemas.AskStatements()
 _ASK_TOTALS = schemas.AskTotals()
 
+Read = Callable[..., Awaitable[dict[str, Any]]]
+
 _SHARED: Final = "/s/"
 _SECLUDED: Final = {"X-Robots-Tag": "noindex", "Referrer-Policy": "no-referrer"}
 _NOT_IN_FILE_NAMES: Final = re.compile(r'[\s/\\:*?"<>|]+')
@@ -106,51 +109,38 @@ async def show_entries(request: web.Request) -> web.Response:
         asked["amount_max"],
     )
     page = _page(asked, asked["sort"], ORDERS[asked["sort"]].key_types)
-    target, moment = _target(request), asked["known_at"]
-    if moment is None:
-        return _answer_list(request, await list_entries(*target, filters, page))
-    return _answer_list(request, await list_entries_of(*target, filters, page, moment))
+    read = _at(asked, list_entries, list_entries_of)
+    return _answer_list(request, await read(*_target(request), filters, page))
 
 
 async def show_entry(request: web.Request) -> web.Response:
     asked, entry = _ask(request, _ASK_ENTRY), id_in_path(request, "entry", EntryNotFound)
-    target, deleted, moment = _target(request), schemas.STATES[asked["state"]], asked["known_at"]
-    if moment is None:
-        return answer(request, await get_entry(*target, entry, deleted=deleted))
-    return answer(request, await get_entry_of(*target, entry, moment, deleted=deleted))
+    read, deleted = _at(asked, get_entry, get_entry_of), schemas.STATES[asked["state"]]
+    return answer(request, await read(*_target(request), entry, deleted=deleted))
 
 
 async def show_totals(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_TOTALS), _target(request)
-    moment = asked.pop("known_at")
-    return answer(
-        request,
-        await (get_totals(*target, **asked) if moment is None else get_totals_at(*target, **asked, moment=moment)),
-    )
+    asked = _ask(request, _ASK_TOTALS)
+    read, days = _at(asked, get_totals, get_totals_at), (asked["day_min"], asked["day_max"])
+    return answer(request, await read(*_target(request), *days, asked["group_by"]))
 
 
 async def show_statements(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_STATEMENTS), _target(request)
-    page, moment = _page(asked, "statements", (date,)), asked["known_at"]
-    if moment is None:
-        return _answer_list(request, await list_statements(*target, page))
-    return _answer_list(request, await list_statements_at(*target, page, moment))
+    asked = _ask(request, _ASK_STATEMENTS)
+    read, page = _at(asked, list_statements, list_statements_at), _page(asked, "statements", (date,))
+    return _answer_list(request, await read(*_target(request), page))
 
 
 async def show_statement(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_STATEMENT, month=request.match_info["month"]), _target(request)
-    month, moment = asked["month"], asked["known_at"]
-    if moment is None:
-        return answer(request, await get_statement(*target, month))
-    return answer(request, await get_statement_at(*target, month, moment))
+    asked = _ask(request, _ASK_STATEMENT, month=request.match_info["month"])
+    read = _at(asked, get_statement, get_statement_at)
+    return answer(request, await read(*_target(request), asked["month"]))
 
 
 async def show_spending(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_SPENDING), _target(request)
-    months, moment = (asked["day_min"], asked["day_max"]), asked["known_at"]
-    if moment is None:
-        return answer(request, await get_spending(*target, *months))
-    return answer(request, await get_spending_at(*target, *months, moment))
+    asked = _ask(request, _ASK_SPENDING)
+    read = _at(asked, get_spending, get_spending_at)
+    return answer(request, await read(*_target(request), asked["day_min"], asked["day_max"]))
 
 
 async def show_diff(request: web.Request) -> web.Response:
@@ -158,9 +148,8 @@ async def show_diff(request: web.Request) -> web.Response:
 
 
 async def show_book(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_BOOK), _target(request)
-    moment = asked["known_at"]
-    return answer(request, await (get_book(*target) if moment is None else get_book_at(*target, moment)))
+    read = _at(_ask(request, _ASK_BOOK), get_book, get_book_at)
+    return answer(request, await read(*_target(request)))
 
 
 async def show_books(request: web.Request) -> web.Response:
@@ -170,23 +159,19 @@ async def show_books(request: web.Request) -> web.Response:
 
 
 async def show_categories(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_CATEGORIES), _target(request)
-    page, deleted, moment = _page(asked, "categories", (UUID,)), schemas.STATES[asked["state"]], asked["known_at"]
-    if moment is None:
-        return _answer_list(request, await list_categories(*target, page, deleted=deleted))
-    return _answer_list(request, await list_categories_at(*target, page, moment, deleted=deleted))
+    asked = _ask(request, _ASK_CATEGORIES)
+    read, page = _at(asked, list_categories, list_categories_at), _page(asked, "categories", (UUID,))
+    return _answer_list(request, await read(*_target(request), page, deleted=schemas.STATES[asked["state"]]))
 
 
 async def show_members(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_BOOK), _target(request)
-    moment = asked["known_at"]
-    return answer(request, await (list_members(*target) if moment is None else list_members_at(*target, moment)))
+    read = _at(_ask(request, _ASK_BOOK), list_members, list_members_at)
+    return answer(request, await read(*_target(request)))
 
 
 async def show_closings(request: web.Request) -> web.Response:
-    asked, target = _ask(request, _ASK_BOOK), _target(request)
-    moment = asked["known_at"]
-    return answer(request, await (list_closings(*target) if moment is None else list_closings_at(*target, moment)))
+    read = _at(_ask(request, _ASK_BOOK), list_closings, list_closings_at)
+    return answer(request, await read(*_target(request)))
 
 
 async def show_entry_history(request: web.Request) -> web.Response:
@@ -263,6 +248,12 @@ async def show_sessions(request: web.Request) -> web.Response:
 async def show_api_tokens(request: web.Request) -> web.Response:
     user, now = request[PRINCIPAL].user_id, request.app[CLOCK]()
     return answer_plain(await list_api_tokens(request.app[ENGINE], user, now))
+
+
+def _at(asked: dict[str, Any], now: Read, then: Read) -> Read:
+    """Choose how to read: what there is now, or what there was at a moment, which `then` takes last."""
+    moment = asked["known_at"]
+    return now if moment is None else lambda *place, **options: then(*place, moment, **options)
 
 
 def _target(request: web.Request) -> tuple[Engine, UUID | None, UUID]:

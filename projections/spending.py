@@ -10,12 +10,12 @@ from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.entry import Entry
-from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
 from projections.moments import Moment
 from projections.past_books import read_past
 from projections.postings import NONE, Stream, authored
+from projections.reading import head_of
 from projections.statements import month_shown
 from projections.totals import Sums, load_authors, month_end
 
@@ -55,9 +55,7 @@ async def get_spending(
 ) -> dict[str, Any]:
     """Tell what each member recorded from one month to another, both included. Raises: BookNotFound."""
     rows = await engine.fetch_fresh(_GET, user_id, book_id, month_min, month_max)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    return _view(rows, rows[0]["currency"], {row["member_id"]: row["name"] for row in rows})
+    return _view(rows, head_of(rows)["currency"], {row["member_id"]: row["name"] for row in rows})
 
 
 async def get_spending_at(

@@ -11,7 +11,6 @@ from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.entry import Entry
-from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from ledger.views import category_view, view_of_category
 from projections.engine import Engine, ReadModel
@@ -20,6 +19,7 @@ from projections.paging import Page, page_of
 from projections.past import sum_entries_at
 from projections.past_books import read_past
 from projections.postings import add, moved
+from projections.reading import head_of
 from projections.totals import month_end
 
 _ADD = statement(__package__, "add_statements")
@@ -66,9 +66,8 @@ STATEMENTS: Final = ReadModel("statements", "book", 1, ("statements",), project,
 async def get_statement(engine: Engine, user_id: UUID | None, book_id: UUID, month: date) -> dict[str, Any]:
     """Tell what happened in a month, named by its first day; zeros where nothing did. Raises: BookNotFound."""
     rows = await engine.fetch_fresh(_GET, user_id, book_id, month)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    return _statement(month, rows, rows[0]["closing_balance_minor"], rows[0]["currency"], _category)
+    head = head_of(rows)
+    return _statement(month, rows, head["closing_balance_minor"], head["currency"], _category)
 
 
 def _category(row: Any) -> dict[str, Any] | None:
@@ -114,9 +113,7 @@ async def list_statements(engine: Engine, user_id: UUID | None, book_id: UUID, p
     """List the months that have entries, latest first, without their categories. Raises: BookNotFound."""
     (before,) = page.after or (date.max,)
     rows = await engine.fetch_fresh(_LIST, user_id, book_id, before, page.limit + 1)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    currency = rows[0]["currency"]
+    currency = head_of(rows)["currency"]
     found = [(row["month"], row, row["closing_balance_minor"]) for row in rows if row["month"] is not None]
     return _page_of(found, page, currency)
 

@@ -11,10 +11,10 @@ from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.entry import Entry, Posting
-from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
 from projections.postings import NONE, Stream, add, authored
+from projections.reading import head_of
 
 _ADD = statement(__package__, "add_totals")
 _LOAD_AUTHORS = statement(__package__, "load_authors")
@@ -132,17 +132,13 @@ async def get_totals(
     later = cut(day_max + _DAY, date.max) if day_max < date.max else []
     columns = [*zip(*pieces, strict=True), *(zip(*later, strict=True) if later else ((),) * len(Piece._fields))]
     rows = await engine.fetch_fresh(_GET, user_id, book_id, *columns, group_by)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    return totals_view(rows, rows[0]["currency"], rows[0]["opening_balance_minor"], group_by)
+    head = head_of(rows)
+    return totals_view(rows, head["currency"], head["opening_balance_minor"], group_by)
 
 
 async def _get_all_time(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
     """What the row of the book has summed up already."""
-    rows = await engine.fetch_fresh(_GET_BOOK, user_id, book_id)
-    if not rows or rows[0]["role"] is None:
-        raise BookNotFound
-    book = rows[0]
+    book = head_of(await engine.fetch_fresh(_GET_BOOK, user_id, book_id))
     flows = book["income_minor"] - book["expense_minor"] + book["transferred_minor"]
     return totals_view([{**book, "dated_until_minor": flows}], book["currency"], book["opening_balance_minor"], None)
 
