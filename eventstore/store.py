@@ -22,6 +22,7 @@ from eventstore.sql import statement
 
 _LOAD_STREAM = statement(__package__, "load_stream")
 READ_JOURNALS = statement(__package__, "read_journals")
+_ANY_SIZE = 2**62
 _FIND_LAST_EVENTS = statement(__package__, "find_last_events")
 _READ_STREAMS_BEGUN = statement(__package__, "read_streams_begun")
 _LOAD_KEY = statement(__package__, "load_key")
@@ -220,7 +221,9 @@ class EventStore:
 
     async def read(self, journal_id: UUID, after: int = 0, limit: int = 1000) -> list[RecordedEvent]:
         """Read a journal's events in order, after a position (exclusive)."""
-        return decode_rows(await self._database.fetch(READ_JOURNALS, [journal_id], [after], limit), self._keyring)
+        return decode_rows(
+            await self._database.fetch(READ_JOURNALS, [journal_id], [after], limit, _ANY_SIZE), self._keyring
+        )
 
     async def close(self) -> None:
         """Finish the appends under way, take no more."""

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -19,14 +19,14 @@ from rich.progress import Progress as Bars
 from eventstore.processes import run, when_parent_ends
 from eventstore.settings import Settings
 from eventstore.sql import statement
-from projections import generations, rebuild
+from projections import rebuild
 from projections.administration import Administration
 from projections.compare import Difference
 from projections.engine import ReadModel
 from projections.filling import fill
 from projections.generations import owning
 from projections.opening import open_administration
-from projections.rebuild import Note, Progress, Prove
+from projections.rebuild import Note, Progress, Prove, RebuildRunning
 
 DIFFERENT: Final = 3
 """The exit code where a rebuilt read model differs from the live one."""
@@ -34,7 +34,6 @@ LOG_SECONDS: Final = 5.0
 
 _LIST = statement(__package__, "list_read_models")
 _LIST_REBUILDS = statement(__package__, "list_rebuilds")
-_GET = statement(__package__, "get_rebuild")
 
 _EXIT_CODES: Final = "Exit codes: 0 done (and equal), 1 failed, 2 usage, 3 the rebuilt rows differ from the live ones."
 
@@ -247,15 +246,16 @@ def _add_ends(group: click.Group) -> None:
     @_AS_JSON
     @click.pass_obj
     def drop_old(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:
-        """Drop the generations that are no longer read, of some read models or of all."""
+        """Drop the generations that are no longer read, of some read models or of all that nobody is rebuilding."""
 
         async def work() -> list[dict[str, Any]]:
+            dropped: list[dict[str, Any]] = []
             async with open_administration(settings) as admin, owning(admin.dsn) as connection:
-                return [
-                    {"name": model.name, "generation": number}
-                    for model in admin.find(names, every=True)
-                    for number in await _drop_old(connection, model)
-                ]
+                for model in admin.find(names, every=True):
+                    with suppress(*(() if names else (RebuildRunning,))):
+                        numbers = await rebuild.drop_old(connection, model)
+                        dropped += [{"name": model.name, "generation": number} for number in numbers]
+            return dropped
 
         _print(run(work()), as_json=as_json)
 
@@ -266,17 +266,6 @@ async def _want(connection: asyncpg.Connection, admin: Administration, name: str
     if not await rebuild.want(connection, model, wanted):
         raise click.ClickException(f"{name} is not being rebuilt.")
     return model
-
-
-async def _drop_old(connection: asyncpg.Connection, model: ReadModel) -> list[int]:
-    """Returns: the numbers of the generations dropped; one that is being built is none of them."""
-    row = await connection.fetchrow(_GET, model.name)
-    building = row["generation"] if row and row["state"] not in (None, *rebuild.OVER) else None
-    kept = await generations.list_kept(connection, model)
-    old = [generation for generation in kept if generation.number != building]
-    for generation in old:
-        await generations.drop(connection, generation)
-    return [generation.number for generation in old]
 
 
 @contextmanager

@@ -34,6 +34,8 @@ from projections.poison import (
 
 EVENTS_MAX: Final = 2_000
 """Folded in one transaction; bounds memory and how long checkpoints stay locked."""
+BYTES_MAX: Final = 2 * 1024**2
+"""Likewise, of stored state: the longest memos are a hundred times as long as most, of ten thousand terms each."""
 TURN_EVENTS: Final = 250
 """Written by one statement for each read model."""
 JOURNALS_MAX: Final = 200
@@ -49,6 +51,7 @@ _FIND_STALE = statement(__package__, "find_stale_journals")
 _FIND_DUE = statement(__package__, "find_due_journals")
 _SAVE_POISONED = statement(__package__, "save_poisoned")
 _DELETE_POISONED = statement(__package__, "delete_poisoned")
+_LIST_KEPT_TABLES = statement(__package__, "list_kept_tables")
 _RETRY_POISONED = statement(__package__, "retry_poisoned")
 
 _log = structlog.get_logger("engine")
@@ -83,9 +86,10 @@ class ReadModel:
         return statement(__package__, f"create_{self.name}")
 
     async def take(self, transaction: Transaction, events: Sequence[RecordedEvent], erased: Collection[UUID]) -> None:
-        """Take events in; of an erased journal none, and what rows there are of it go."""
+        """Take events in; of an erased journal none, and what rows there are of it go, in all generations."""
         if erased and not self.keeps_erased:
-            for table in self.tables:  # journal_id is the first column of every key
+            kept = [row["name"] for row in await transaction.fetch(_LIST_KEPT_TABLES, self.name)]
+            for table in (*self.tables, *kept):  # journal_id is the first column of every key
                 await transaction.execute(f"DELETE FROM {table} WHERE journal_id = ANY ($1)", list(erased))  # noqa: S608
             events = [event for event in events if event.journal_id not in erased]
         if events:
@@ -250,7 +254,7 @@ class Engine:
         return journal_ids if suspects else left
 
     async def _step(self, journal_ids: Sequence[UUID], work: _Work, *, begun: bool = False) -> UUID | None:
-        """Fold at most EVENTS_MAX events. Returns: the journal to go on with, all before it are done; None: all are."""
+        """Fold what is read at a time. Returns: the journal to go on with, all before it are done; None: all are."""
         async with self._database.transaction() as transaction:
             locked = await transaction.fetch(work.lock, journal_ids)
             known = [row for row in locked if self._folds(row)]
@@ -263,7 +267,7 @@ class Engine:
         return await self._step(journal_ids, work, begun=True)
 
     async def _step_alone(self, journal_id: UUID, work: _Work) -> None:
-        """Fold at most EVENTS_MAX events of one journal; a read model that cannot take one stops before it."""
+        """Fold as much of one journal; a read model that cannot take one stops before it."""
         async with self._database.transaction() as transaction:
             locked = await transaction.fetch(work.lock, [journal_id])
             rows = [
@@ -277,7 +281,7 @@ class Engine:
             if not rows:
                 return
             after = min(row["position"] for row in rows)
-            stored = await transaction.fetch(READ_JOURNALS, [journal_id], [after], EVENTS_MAX)
+            stored = await transaction.fetch(READ_JOURNALS, [journal_id], [after], EVENTS_MAX, BYTES_MAX)
             found = Readable(*decode_until_poison(stored, self._keyring), erased_of(stored))
             for row in rows:
                 poison = await self._fold_alone(transaction, row, found)
@@ -319,7 +323,7 @@ class Engine:
             afters[journal_id] = min(position, afters.get(journal_id, position))
         if not afters:
             return None
-        rows = await transaction.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX)
+        rows = await transaction.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX, BYTES_MAX)
         if not rows:
             return None
         reached: dict[UUID, int] = {}
@@ -334,7 +338,7 @@ class Engine:
             if reached.get(journal_id, 0) > position
         ]
         await transaction.execute(_MOVE, *zip(*moved, strict=True))
-        return rows[-1]["journal_id"] if len(rows) == EVENTS_MAX else None
+        return rows[-1]["journal_id"] if may_go_on(rows) else None
 
     async def _project(
         self,
@@ -350,6 +354,11 @@ class Engine:
             ]
             if unseen:
                 await model.take(transaction, unseen, erased)
+
+
+def may_go_on(rows: Sequence[asyncpg.Record]) -> bool:
+    """Whether there may be more events than those read, which are as many as are read at a time."""
+    return len(rows) == EVENTS_MAX or sum(len(row["state"]) for row in rows) >= BYTES_MAX
 
 
 def erased_of(rows: Iterable[asyncpg.Record]) -> set[UUID]:

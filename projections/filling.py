@@ -18,16 +18,17 @@ from eventstore.codec import decode
 from eventstore.collector import spare_collector
 from eventstore.database import Transaction, translated
 from eventstore.keys import Keyring
-from eventstore.lanes import side_by_side
 from eventstore.sql import statement
 from eventstore.store import decode_rows
 from projections.engine import ReadModel, erased_of
-from projections.generations import Generation, note_positions, owning
+from projections.generations import Generation, hold, note_positions, owning
 from projections.poison import may_be_poison
 
 PORTION_EVENTS: Final = 4_000
 """Read, folded and written at a time; bounds memory, whatever the size of a journal."""
-LANES: Final = 2
+PORTION_BYTES: Final = 4 * 1024**2
+"""Likewise, of stored state."""
+FETCHED_EVENTS: Final = 500
 PAUSE_SECONDS: Final = 0.2
 NICENESS: Final = 15
 """A filling process takes the time that nobody else wants, and 1 part in 28 of what others want too."""
@@ -52,11 +53,6 @@ async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: st
     if row is None or row["generation"] is None:
         return
     generation = Generation(model, row["generation"])
-    await side_by_side(_fill_ranges(dsn, keyring, generation) for _ in range(LANES))
-
-
-async def _fill_ranges(dsn: str, keyring: Keyring, generation: Generation) -> None:
-    name = generation.model.name
     settings = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": IDLE_MAX}
     async with owning(dsn, generation, **settings) as connection:
         while (wanted := await connection.fetchval(_GET_WANTED, name)) != "cancel":
@@ -80,6 +76,7 @@ async def _fill_range(connection: asyncpg.Connection, generation: Generation, ke
         claimed = await connection.fetchrow(_CLAIM, name)
         if claimed is None:
             return False
+        await hold(connection, generation)
         await _fold_or_leave(connection, generation, keyring, claimed)
         await connection.execute(_FINISH, name, claimed["number"])
     return True
@@ -103,8 +100,18 @@ async def _fold_range(
 ) -> None:
     cursor = await connection.cursor(_READ, claimed["first_id"], claimed["end_id"], generation.model.kind)
     reached: dict[UUID, int] = {}
-    while rows := await cursor.fetch(PORTION_EVENTS):
+    while rows := await _next_portion(cursor):
         events = decode_rows(rows, keyring) if generation.model.sealed else [decode(row, None) for row in rows]
         await generation.model.take(cast("Transaction", connection), events, erased_of(rows))
         reached |= {event.journal_id: event.position for event in events}
     await note_positions(connection, generation, reached)
+
+
+async def _next_portion(cursor: asyncpg.cursor.Cursor) -> list[asyncpg.Record]:
+    """Read as much as is folded at a time; nothing at the end."""
+    rows: list[asyncpg.Record] = []
+    size = 0
+    while len(rows) < PORTION_EVENTS and size < PORTION_BYTES and (more := await cursor.fetch(FETCHED_EVENTS)):
+        rows += more
+        size += sum(len(row["state"]) for row in more)
+    return rows

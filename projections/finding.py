@@ -58,7 +58,7 @@ class Order:
 
 
 # A cursor comes back from outside: what its column cannot hold is refused, not handed to the database.
-_Minor = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Minor = Annotated[int, Meta(ge=0, le=10**18)]
 _Instant = Annotated[datetime, Meta(tz=True)]
 
 ORDERS: Final = {

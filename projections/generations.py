@@ -24,13 +24,16 @@ from eventstore.database import (
 from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_rows
-from projections.engine import EVENTS_MAX, FIRST_JOURNAL, JOURNALS_MAX, ReadModel, erased_of
+from projections.engine import BYTES_MAX, EVENTS_MAX, FIRST_JOURNAL, JOURNALS_MAX, ReadModel, erased_of, may_go_on
 from projections.poison import Poison, decode_until_poison, fold_until_poison, may_be_poison
 
 Noted = TypeVar("Noted")
 
 LOCK_MILLISECONDS_MAX: Final = 200
 """How long a swap waits for those who read, and at worst others behind it; then it lets them go first."""
+VACUUM_MILLISECONDS_MAX: Final = 3_000
+"""How long it waits for an autovacuum, beside which all others go on: PostgreSQL has one give way after a second."""
+ANY_POSITION: Final = 2**62
 
 _SAVE = statement(__package__, "save_generation")
 _FIND_BEHIND = statement(__package__, "find_behind")
@@ -80,7 +83,7 @@ async def create(connection: asyncpg.Connection, generation: Generation) -> list
     Returns: the statements that make its secondary indexes, which filling it goes faster without.
     """
     schema = generation.schema
-    await connection.execute(f"CREATE SCHEMA {schema}")
+    await create_schema(connection, schema)
     await connection.execute(f"SET LOCAL search_path = {schema}, readmodels, eventstore")
     await connection.execute(generation.model.definition)
     await connection.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {SERVICE_ROLE}")
@@ -88,6 +91,11 @@ async def create(connection: asyncpg.Connection, generation: Generation) -> list
     for index in indexes:
         await connection.execute(f"DROP INDEX {schema}.{index['name']}")
     return [row["definition"].replace("INDEX ", "INDEX IF NOT EXISTS ", 1) for row in indexes]
+
+
+async def create_schema(connection: asyncpg.Connection, schema: str) -> None:
+    """Make a schema in which the service can erase, too."""
+    await connection.execute(f"CREATE SCHEMA {schema}; GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}")
 
 
 async def drop(connection: asyncpg.Connection, generation: Generation) -> None:
@@ -110,6 +118,21 @@ async def note_positions(connection: AnyConnection, generation: Generation, posi
         await connection.execute(
             _SAVE, generation.model.name, generation.number, ids, [positions[each] for each in ids]
         )
+
+
+async def hold(connection: asyncpg.Connection, generation: Generation) -> None:
+    """Keep a generation's tables there until the transaction ends; whatever folds into them begins so.
+
+    Were its schema gone, PostgreSQL would pass over it in the search path, and fold into what is read.
+    Raises: asyncpg.InvalidSchemaNameError.
+    """
+    tables = ", ".join(f"{generation.schema}.{table}" for table in generation.model.tables)
+    await connection.execute(f"LOCK TABLE {tables} IN ROW EXCLUSIVE MODE")
+
+
+async def is_there(connection: asyncpg.Connection, generation: Generation) -> bool:
+    there: bool = await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", generation.schema)
+    return there
 
 
 async def fold_behind(
@@ -147,7 +170,8 @@ async def _fold_alone(
     poison: Poison | None = None
     while poison is None:
         async with connection.transaction():
-            rows = await connection.fetch(READ_JOURNALS, [journal_id], [position], EVENTS_MAX)
+            await hold(connection, generation)
+            rows = await connection.fetch(READ_JOURNALS, [journal_id], [position], EVENTS_MAX, BYTES_MAX)
             rows = [row for row in rows if until is None or row["position"] <= until.get(journal_id, 0)]
             if not rows:
                 break
@@ -168,22 +192,22 @@ async def _fold_together(
     behind: Sequence[asyncpg.Record],
     until: Mapping[UUID, int] | None,
 ) -> int:
+    ends = until if until is not None else dict.fromkeys((row["journal_id"] for row in behind), ANY_POSITION)
     afters = {row["journal_id"]: row["position"] for row in behind}
     folded = 0
-    while afters:
+    while afters := {each: position for each, position in afters.items() if position < ends.get(each, 0)}:
         async with connection.transaction():
-            rows = await connection.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX)
-            events = decode_rows(rows, keyring)
-            if until is not None:
-                events = [event for event in events if event.position <= until.get(event.journal_id, 0)]
-                if not events:
-                    break
+            await hold(connection, generation)
+            rows = await connection.fetch(READ_JOURNALS, list(afters), list(afters.values()), EVENTS_MAX, BYTES_MAX)
+            events = [event for event in decode_rows(rows, keyring) if event.position <= ends[event.journal_id]]
             if events:
                 await generation.model.take(cast("Transaction", connection), events, erased_of(rows))
             reached = {event.journal_id: event.position for event in events}
             await note_positions(connection, generation, reached)
-        folded += len(rows)
-        afters = {**afters, **reached} if len(rows) == EVENTS_MAX else {}
+        folded += len(events)
+        if not may_go_on(rows):
+            break
+        afters |= reached
     return folded
 
 
@@ -226,14 +250,18 @@ async def swap(
     model = generation.model
     async with connection.transaction():
         await connection.execute("SET LOCAL synchronous_commit = on")
+        moving = await _tables_in(connection, "readmodels", model.tables)
+        old = [f"readmodels.{table}" for table in moving]
+        new = [f"{generation.schema}.{table}" for table in model.tables]
+        await connection.execute(f"SET LOCAL lock_timeout = {VACUUM_MILLISECONDS_MAX}")
+        await connection.execute(
+            f"LOCK TABLE {', '.join(['readmodels.checkpoints', *old, *new])} IN SHARE UPDATE EXCLUSIVE MODE"
+        )
         await connection.execute(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS_MAX}")
         await connection.execute("LOCK TABLE readmodels.checkpoints IN EXCLUSIVE MODE")
         await fold_last()
-        moving = await _tables_in(connection, "readmodels", model.tables)
-        await connection.execute(
-            f"LOCK TABLE {', '.join(f'readmodels.{table}' for table in moving)} IN ACCESS EXCLUSIVE MODE"
-        )
-        await connection.execute(f"CREATE SCHEMA {live.schema}")
+        await connection.execute(f"LOCK TABLE {', '.join(old)} IN ACCESS EXCLUSIVE MODE")
+        await create_schema(connection, live.schema)
         functions = await connection.fetch(_LIST_FUNCTIONS, generation.schema)
         for table in moving:
             await connection.execute(f"ALTER TABLE readmodels.{table} SET SCHEMA {live.schema}")

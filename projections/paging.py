@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -42,9 +43,14 @@ def decode_cursor(cursor: str, order: str, key_types: tuple[Any, ...]) -> tuple[
     try:
         content = orjson.loads(base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)))
         name, *key = content
-        after = tuple(msgspec.convert(part, kind) for part, kind in zip(key, key_types, strict=True))
+        after = tuple(_in_utc(msgspec.convert(part, kind)) for part, kind in zip(key, key_types, strict=True))
         if name == order and encode_cursor(order, after) == cursor:  # base64 skips what is none of its letters
             return after
-    except (ValueError, TypeError, binascii.Error, msgspec.ValidationError):
+    except (ValueError, TypeError, OverflowError, binascii.Error, msgspec.ValidationError):
         pass
     raise ValidationError("This cursor is not one of this list: take it from next_cursor, unchanged.", "cursor")
+
+
+def _in_utc(part: Any) -> Any:
+    """An instant as we wrote it. Raises: OverflowError, where it lies beyond the calendar there."""
+    return part.astimezone(UTC) if isinstance(part, datetime) else part

@@ -30,6 +30,7 @@ _NOT_OF_AN_EVENT: Final = (
     StoreUnavailable,
     asyncpg.TransactionRollbackError,
     asyncpg.SyntaxOrAccessError,
+    asyncpg.InvalidSchemaNameError,
     asyncpg.InvalidCachedStatementError,
 )
 

@@ -35,16 +35,18 @@ class Projector:
         return time.monotonic() - self._behind_since if self._behind_since is not None else 0.0
 
     async def run(self, dsn: str) -> None:
-        """Keep the read models up with the journals until cancelled; a lost database is waited for."""
+        """Keep the read models up with the journals until cancelled, come what may; a lost database is waited for."""
         while True:
             try:
                 async with listening(dsn, CHANNEL) as feed:
                     await self._sweep_all()
                     await self._follow(feed)
             except StoreUnavailable:
-                self._behind_since = self._behind_since or time.monotonic()
                 _log.warning("database lost", retry_seconds=RETRY_SECONDS)
-                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:
+                _log.exception("the projector begins again", retry_seconds=RETRY_SECONDS)
+            self._behind_since = self._behind_since or time.monotonic()
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self, feed: Feed) -> None:
         """Raises: StoreUnavailable once the feed ends."""

@@ -57,6 +57,7 @@ _COUNT_BEHIND = statement(__package__, "count_behind")
 _LIST_POISONED = statement(__package__, "list_rebuild_poisoned")
 _LIST_MENDED = statement(__package__, "list_mended")
 _CUT = statement(__package__, "cut_ranges")
+_IS_RUNNING = statement(__package__, "is_rebuild_running")
 
 
 @dataclass(eq=False)
@@ -90,6 +91,13 @@ class SwapRefused(StoreError):
 @dataclass(eq=False)
 class NewVersionStops(StoreError):
     """Events that the old version took stop the new one, so the old one is read on; docs/rebuilding.md says more."""
+
+    name: str
+
+
+@dataclass(eq=False)
+class NothingToCompare(StoreError):
+    """What is read is of another version of the code, so a fresh fold would differ; `gagyebu migrate` replaces it."""
 
     name: str
 
@@ -168,7 +176,7 @@ async def rebuild(
 async def verify(tools: Rebuilding, model: ReadModel) -> Report:
     """Compare a read model with a fresh fold of its events, which is dropped after it. Returns: the report.
 
-    Raises: RebuildRunning, RebuildCancelled, RebuildFailed, StoreUnavailable.
+    Raises: RebuildRunning, RebuildCancelled, RebuildFailed, NothingToCompare, StoreUnavailable.
     """
     async with _rebuilding(tools, model, VERIFY, wait=False) as run:
         return await run.give_up(await run.prove())
@@ -191,10 +199,8 @@ async def want(connection: asyncpg.Connection, model: ReadModel, wanted: str) ->
 
 async def is_running(connection: asyncpg.Connection, model: ReadModel) -> bool:
     """Tell whether a command works at the read model's rebuild."""
-    if await _take(connection, model, wait=False):
-        await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCK_ID, model.name)
-        return False
-    return True
+    running: bool = await connection.fetchval(_IS_RUNNING, _LOCK_ID, model.name)
+    return running
 
 
 async def discard(connection: asyncpg.Connection, model: ReadModel) -> bool:
@@ -204,9 +210,25 @@ async def discard(connection: asyncpg.Connection, model: ReadModel) -> bool:
     row = await connection.fetchrow(_GET, model.name)
     if row is None or row["state"] in (None, *OVER):
         return False
-    await generations.drop(connection, Generation(model, row["generation"]))
-    await connection.execute(_MOVE, model.name, CANCELLED, None)
+    async with connection.transaction():
+        await generations.drop(connection, Generation(model, row["generation"]))
+        await connection.execute(_MOVE, model.name, CANCELLED, None)
     return True
+
+
+async def drop_old(connection: asyncpg.Connection, model: ReadModel) -> list[int]:
+    """Drop the generations that are no longer read. Returns: their numbers. Raises: RebuildRunning."""
+    if not await _take(connection, model, wait=False):
+        raise RebuildRunning(model.name)
+    try:
+        row = await connection.fetchrow(_GET, model.name)
+        left = row["generation"] if row and row["state"] not in (None, *OVER) else None  # it may be resumed
+        old = [each for each in await generations.list_kept(connection, model) if each.number != left]
+        for generation in old:
+            await generations.drop(connection, generation)
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCK_ID, model.name)
+    return [generation.number for generation in old]
 
 
 _LOCK_ID: Final = 0x6761_6779
@@ -244,8 +266,10 @@ async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadMo
         raise StoreUnavailable
     live, begun = Generation(model, row["live_generation"]), Generation(model, row["generation"] or 0)
     same = row["live_version"] == model.version
+    if purpose == VERIFY and not same:
+        raise NothingToCompare(model.name)
     if begun.number and row["state"] not in OVER:
-        if row["version"] == model.version:
+        if row["version"] == model.version and await generations.is_there(connection, begun):
             await connection.execute(_RESUME, model.name, begun.number, purpose)
             return await _Run.on(connection, tools, begun, live, row["indexes"], same)
         await generations.drop(connection, begun)
@@ -361,7 +385,7 @@ class _Run:
         await self._move("swapping")
         async with listening(self._tools.dsn, CHANNEL) as feed:
             news = _News(feed)
-            await self._settle()
+            await self._catch_up()
             while time.monotonic() < until:
                 await self._require_wanted()
                 await self._fold(await news.take())
@@ -384,8 +408,10 @@ class _Run:
         return report
 
     async def drop(self, state: str, report: Report | None) -> None:
-        await generations.drop(self._connection, self._generation)
-        await self._end(state, report)
+        """Drop the new tables and note the end, at once: tables that are gone must not be taken up again."""
+        async with self._connection.transaction():
+            await generations.drop(self._connection, self._generation)
+            await self._end(state, report)
 
     @property
     def _name(self) -> str:
@@ -409,14 +435,9 @@ class _Run:
             self._note("paused", 0, 0)
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _settle(self) -> None:
-        """Catch up until so little is left that it can be done within the locks."""
-        while await self._catch_up() > SETTLED_EVENTS:
-            await self._require_wanted()
-
     async def _fold(self, heard: "set[UUID] | None") -> None:
         if heard is None:
-            await self._settle()
+            await self._catch_up()
         else:
             await generations.catch_up_journals(self._connection, self._generation, self._tools.keyring, list(heard))
 

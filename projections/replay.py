@@ -17,7 +17,7 @@ from ledger.entry import Entry
 from ledger.errors import BookNotFound
 from ledger.money import format_amount
 from ledger.views import view_of_category
-from projections.engine import Engine
+from projections.engine import BYTES_MAX, Engine
 from projections.history import Fields, book_fields, changes, entry_fields, remark
 from projections.moments import Moment
 from projections.postings import moved
@@ -81,7 +81,7 @@ async def replay_book(engine: Engine, book_id: UUID, moment: Moment) -> AsyncIte
 
 async def _page(engine: Engine, book_id: UUID, after: int, moment: Moment) -> list[RecordedEvent]:
     """The next events until the moment; times never go backwards within a journal."""
-    events = engine.decode(await engine.fetch(READ_JOURNALS, [book_id], [after], PAGE_EVENTS))
+    events = engine.decode(await engine.fetch(READ_JOURNALS, [book_id], [after], PAGE_EVENTS, BYTES_MAX))
     return [event for event in events if _is_within(event, moment)]
 
 

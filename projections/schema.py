@@ -10,6 +10,7 @@ from eventstore.sql import statement
 from projections.engine import ReadModel
 
 _CREATE_ENGINE = statement(__package__, "create_engine")
+_LIST_SCHEMAS = "SELECT nspname AS name FROM pg_namespace WHERE nspname LIKE 'generation\\_%'"
 _DELETE_CHECKPOINTS = statement(__package__, "delete_checkpoints")
 
 
@@ -31,7 +32,8 @@ async def create_read_models(
             "INSERT INTO read_models (name, kind, version) VALUES ($1, $2, $3)", model.name, model.kind, model.version
         )
     await connection.execute(_DELETE_CHECKPOINTS, erased)
-    await connection.execute(f"GRANT USAGE ON SCHEMA readmodels TO {SERVICE_ROLE}")
+    for schema in ("readmodels", *(row["name"] for row in await connection.fetch(_LIST_SCHEMAS))):
+        await connection.execute(f"GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}")
     await connection.execute(
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA readmodels TO {SERVICE_ROLE}"
     )

@@ -7,21 +7,24 @@ from datetime import date
 from functools import partial
 from itertools import groupby
 
+import asyncpg
 import pytest
 
 from eventstore.errors import SchemaOutdated
 from projections.administration import administering
 from projections.books import get_book
-from projections.engine import Engine
-from projections.generations import owning
+from projections.engine import EVENTS_MAX, Engine
+from projections.generations import Generation, catch_up, create, fold_behind, owning, work_on
 from projections.migrate import migrate_database
 from projections.poison import ProjectionStopped
 from projections.read_models import READ_MODELS
 from projections.rebuild import (
+    NothingToCompare,
     RebuildCancelled,
     RebuildFailed,
     RebuildRunning,
     discard,
+    drop_old,
     each,
     is_running,
     rebuild,
@@ -31,7 +34,8 @@ from projections.rebuild import (
 from projections.schema import create_read_models, find_outdated
 from projections.totals import get_totals
 from service import open_app
-from tests.contract.books import recorded
+from tests.contract.books import opened, recorded
+from tests.contract.test_bulk import a_batch, plains
 from tests.contract.test_engine import lived_in, rows_of
 from tests.fault.until import until
 
@@ -273,6 +277,67 @@ async def test_where_one_of_several_rebuilds_cannot_go_on_the_others_are_left_to
 def _fail_at(name, state, progress):
     if (progress.name, progress.state) == (name, state):
         raise RebuildFailed(name)
+
+
+async def test_verification_that_ends_as_it_drops_its_rows_can_be_repeated(tools, books, owner):
+    before = await rows_of(owner)
+    with pytest.raises(_Killed):
+        await verify(replace(tools, note=partial(_die_at, "done")), TOTALS)
+    assert ["generation_totals_2"] == await schemas(owner)
+    assert "equal" == (await verify(tools, TOTALS))["outcome"]
+    assert before == await rows_of(owner)
+
+
+async def test_rebuild_whose_tables_are_gone_is_begun_anew_and_folds_nothing_into_what_is_read(tools, books, owner):
+    before = await without_generation(owner)
+    with pytest.raises(_Killed):
+        await rebuild(replace(tools, note=partial(_die_at, "comparing")), TOTALS)
+    await owner.execute("DROP SCHEMA generation_totals_2 CASCADE")
+    report = await rebuild(tools, TOTALS)
+    assert ("equal", 3) == (report["outcome"], report["generation"])
+    assert before == await without_generation(owner)
+
+
+async def test_nothing_is_folded_for_a_generation_without_tables(administration, books, owner, dsn):
+    before, gone = await rows_of(owner), Generation(TOTALS, 9)
+    async with owning(dsn, gone) as connection:
+        with pytest.raises(asyncpg.InvalidSchemaNameError):
+            await catch_up(connection, gone, administration.keyring)
+    assert before == await rows_of(owner)
+
+
+async def test_generations_are_not_dropped_while_their_read_model_is_rebuilt(tools, books, administrator, owner, heard):
+    running = asyncio.create_task(rebuild(tools, TOTALS))
+    await until(lambda: heard)
+    with pytest.raises(RebuildRunning):
+        await drop_old(administrator, TOTALS)
+    assert "equal" == (await running)["outcome"]
+    assert [1] == await drop_old(administrator, TOTALS)
+    assert [] == await schemas(owner)
+
+
+async def test_what_was_read_of_another_version_is_not_verified(tools, books, owner):
+    await owner.execute("UPDATE readmodels.read_models SET version = 0 WHERE name = 'totals'")
+    with pytest.raises(NothingToCompare):
+        await verify(tools, TOTALS)
+    assert [] == await schemas(owner)
+
+
+async def test_journal_that_went_on_for_long_does_not_keep_others_from_being_folded(
+    tools, store, metadata, engine, administrator
+):
+    """What one journal has beyond the place where it is compared is more than is read at a time."""
+    long, other = sorted([await opened(store, metadata), await opened(store, metadata)], key=lambda book: book.id)
+    await recorded(store, metadata, other)
+    await store.append_many(metadata, long.id, [a_batch()], plains(EVENTS_MAX), [])
+    generation = Generation(TOTALS, 9)
+    async with administrator.transaction():
+        await create(administrator, generation)
+    await work_on(administrator, generation)
+    behind = [{"journal_id": book.id, "position": 0} for book in (long, other)]
+    await fold_behind(administrator, generation, tools.keyring, behind, {long.id: 1, other.id: 2})
+    rows = await administrator.fetch("SELECT journal_id, position FROM checkpoints WHERE generation = 9")
+    assert {long.id: 1, other.id: 2} == dict(rows)
 
 
 async def test_prepared_statements_and_functions_go_on_across_a_swap(tools, books, service):
