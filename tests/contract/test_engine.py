@@ -10,13 +10,15 @@ from uuid_utils.compat import uuid7
 
 from auth.user import EmailClaim, User
 from eventstore.errors import StoreUnavailable
-from eventstore.store import Change
+from eventstore.sql import statement
+from eventstore.store import READ_JOURNALS, Change
 from ledger.book import Book
 from ledger.errors import BookNotFound, EntryNotFound
+from ledger.schemas import MEMO_LENGTH_MAX
 from projections import engine as engines
 from projections.books import get_book, list_books, list_categories, list_members
 from projections.denylist import DENYLIST
-from projections.engine import FIRST_JOURNAL, Engine
+from projections.engine import BYTES_MAX, EVENTS_MAX, FIRST_JOURNAL, Engine, may_go_on
 from projections.entries import get_entry, list_entries
 from projections.finding import Filters
 from projections.paging import Page
@@ -25,6 +27,7 @@ from projections.read_models import READ_MODELS
 from projections.totals import Sums, fold, get_totals
 from projections.wallet import get_wallet
 from tests.contract.books import everything, guard_on, opened, recorded
+from tests.contract.test_bulk import a_batch, plain
 from tests.told import DAY, FOOD, SALARY, STRANGER, a_posting, an_entry
 
 ALL_TIME = (date.min, date.max)
@@ -160,6 +163,30 @@ async def test_catch_up_of_events_that_just_fit_stops(store, engine, metadata, o
     monkeypatch.setattr(engines, "EVENTS_MAX", 2)
     await engine.catch_up([book.id])
     assert 1 == await owner.fetchval("SELECT entry_count FROM readmodels.books")
+
+
+async def test_catch_up_of_the_longest_memos_is_done_in_steps_of_bounded_size(store, engine, metadata, service):
+    book = await opened(store, metadata)
+    texts = random.Random(1)
+    memos = ["".join(map(chr, texts.choices(range(0xAC00, 0xD7A4), k=MEMO_LENGTH_MAX))) for _ in range(60)]
+    await store.append_many(metadata, book.id, [a_batch()], [plain(uuid7(), memo=memo) for memo in memos], [])
+
+    rows = await service.fetch(READ_JOURNALS, [book.id], [0], EVENTS_MAX, BYTES_MAX)
+    assert BYTES_MAX <= sum(len(row["state"]) for row in rows) < BYTES_MAX + max(len(row["state"]) for row in rows)
+    assert may_go_on(rows)
+    await engine.catch_up([book.id])
+    assert len(memos) == (await get_book(engine, metadata.actor, book.id))["entry_count"]
+
+
+async def test_denial_that_is_over_is_folded_and_told_to_nobody(service):
+    """A rebuild of the denylist folds every sign-out that there ever was."""
+    save, ended, live = statement("projections", "save_denials"), uuid7(), uuid7()
+    now = await service.fetchval("SELECT now()")
+    told = await service.fetch(
+        save, [uuid7()] * 2, [ended, live], [now - timedelta(seconds=1), now + timedelta(hours=1)]
+    )
+    assert 1 == len(told)
+    assert {ended, live} == {row["stream_id"] for row in await service.fetch("SELECT stream_id FROM denylist")}
 
 
 async def test_catch_up_of_a_book_larger_than_one_transaction_is_exact(store, engine, metadata, owner):

@@ -9,8 +9,11 @@ from itertools import groupby
 
 import asyncpg
 import pytest
+from uuid_utils.compat import uuid7
 
 from eventstore.errors import SchemaOutdated
+from eventstore.store import Change
+from ledger.book import Book
 from projections.administration import administering
 from projections.books import get_book
 from projections.engine import EVENTS_MAX, Engine
@@ -338,6 +341,24 @@ async def test_journal_that_went_on_for_long_does_not_keep_others_from_being_fol
     await fold_behind(administrator, generation, tools.keyring, behind, {long.id: 1, other.id: 2})
     rows = await administrator.fetch("SELECT journal_id, position FROM checkpoints WHERE generation = 9")
     assert {long.id: 1, other.id: 2} == dict(rows)
+
+
+async def test_what_is_erased_goes_from_all_generations(tools, books, store, engine, metadata, owner):
+    member = uuid7()
+    book = Book(uuid7(), "비밀", "", "KRW", 0, member, [])
+    await store.append(metadata, [Change(book.id, book)])
+    await recorded(store, metadata, book)
+    await each(rebuild, tools, [BOOKS, ENTRIES])
+    with pytest.raises(_Killed):
+        await rebuild(replace(tools, note=partial(_die_at, "comparing")), ENTRIES)
+    kept = ("generation_books_1.members", "generation_entries_1.entries", "generation_entries_3.entries")
+    count = "SELECT count(*) FROM {} WHERE journal_id = $1"
+    assert [1, 1, 1] == [await owner.fetchval(count.format(table), book.id) for table in kept]
+    book.part_with(member)
+    await store.erase(metadata, [Change(book.id, book)])
+    await engine.catch_up([book.id])
+    assert [0, 0, 0] == [await owner.fetchval(count.format(table), book.id) for table in kept]
+    assert 1 == await owner.fetchval(count.format(kept[0]), books[0].id)
 
 
 async def test_prepared_statements_and_functions_go_on_across_a_swap(tools, books, service):

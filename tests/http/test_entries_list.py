@@ -2,10 +2,12 @@
 
 from itertools import chain, product
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 import pytest
 
 from projections import finding
+from projections.paging import encode_cursor
 from tests.http.conftest import NOWHERE, entries_of, path_of
 
 SORTS = {
@@ -15,6 +17,15 @@ SORTS = {
     "-amount": (lambda entry: int(entry["amount"]), True),
     "-recorded_at": (lambda entry: entry["created_at"], True),
 }
+
+KEYS = [
+    ("amount", 10**18, 10**18 + 1),
+    ("-amount", 0, -1),
+    ("-recorded_at", "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00+09:00"),
+    ("-recorded_at", "0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00+23:00"),
+    ("-recorded_at", "9999-12-31T23:59:59.999999+00:00", "9999-12-31T23:59:59.999999-23:00"),
+]
+"""Of a sort: a key that an entry could have, and one that none can have."""
 
 
 def ordered(entries, sort):
@@ -393,6 +404,14 @@ async def test_cursor_that_is_not_of_this_list_is_refused(home, book, live):
         answer = await home.get(f"{path}?limit=1&cursor={quote(bad, safe='')}")
         assert list(answer.errors) == ["cursor"], bad
     assert (await home.get(f"{path}?limit=1&cursor={cursor}")).status == 200
+
+
+@pytest.mark.parametrize(("sort", "within", "beyond"), KEYS)
+async def test_cursor_made_by_hand_is_taken_where_its_key_can_be_recorded(home, book, sort, within, beyond):
+    path, an_id = f"{entries_of(book)}?sort={sort}&cursor=", UUID(int=1)
+    assert 200 == (await home.get(path + encode_cursor(sort, (within, an_id)))).status
+    answer = await home.get(path + encode_cursor(sort, (beyond, an_id)))
+    assert (422, ["cursor"]) == (answer.status, list(answer.errors))
 
 
 async def test_list_of_an_empty_book_is_empty(home, book):
