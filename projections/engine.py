@@ -34,7 +34,7 @@ from projections.poison import (
 
 EVENTS_MAX: Final = 2_000
 """Folded in one transaction; bounds memory and how long checkpoints stay locked."""
-BYTES_MAX: Final = 2 * 1024**2
+BYTES_MAX: Final = 1024**2
 """Likewise, of stored state: the longest memos are a hundred times as long as most, of ten thousand terms each."""
 TURN_EVENTS: Final = 250
 """Written by one statement for each read model."""

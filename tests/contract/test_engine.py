@@ -167,24 +167,21 @@ async def test_catch_up_of_events_that_just_fit_stops(store, engine, metadata, o
 
 async def test_catch_up_of_the_longest_memos_is_done_in_steps_of_bounded_size(store, engine, metadata, service):
     book = await opened(store, metadata)
-    texts = random.Random(1)
-    memos = ["".join(map(chr, texts.choices(range(0xAC00, 0xD7A4), k=MEMO_LENGTH_MAX))) for _ in range(60)]
-    await store.append_many(metadata, book.id, [a_batch()], [plain(uuid7(), memo=memo) for memo in memos], [])
+    entries = [plain(uuid7(), memo="가" * MEMO_LENGTH_MAX) for _ in range(60)]
+    await store.append_many(metadata, book.id, [a_batch()], entries, [])
 
     rows = await service.fetch(READ_JOURNALS, [book.id], [0], EVENTS_MAX, BYTES_MAX)
     assert BYTES_MAX <= sum(len(row["state"]) for row in rows) < BYTES_MAX + max(len(row["state"]) for row in rows)
     assert may_go_on(rows)
     await engine.catch_up([book.id])
-    assert len(memos) == (await get_book(engine, metadata.actor, book.id))["entry_count"]
+    assert len(entries) == (await get_book(engine, metadata.actor, book.id))["entry_count"]
 
 
 async def test_denial_that_is_over_is_folded_and_told_to_nobody(service):
     """A rebuild of the denylist folds every sign-out that there ever was."""
     save, ended, live = statement("projections", "save_denials"), uuid7(), uuid7()
-    now = await service.fetchval("SELECT now()")
-    told = await service.fetch(
-        save, [uuid7()] * 2, [ended, live], [now - timedelta(seconds=1), now + timedelta(hours=1)]
-    )
+    now, hour = await service.fetchval("SELECT now()"), timedelta(hours=1)
+    told = await service.fetch(save, [uuid7()] * 2, [ended, live], [now - hour, now + hour])
     assert 1 == len(told)
     assert {ended, live} == {row["stream_id"] for row in await service.fetch("SELECT stream_id FROM denylist")}
 
