@@ -41,7 +41,7 @@ FROM eventstore.events WHERE journal_id = $1 ORDER BY position"""
 
 @dataclass(frozen=True)
 class Import:
-    """Two imports of as many entries: how fast one is answered, and how a reader fares beside the other.
+    """Two imports of as many entries, one of them beside a reader.
 
     Memory is the service's own, of both with their projection.
     """
@@ -51,9 +51,7 @@ class Import:
     copy_seconds: float
     growth_mb: float
     beside_reader_seconds: float
-    read_p99_ms: float
     projected_seconds: float  # from the answer on
-    projecting_p99_ms: float
 
     @property
     def rate(self) -> float:
@@ -66,21 +64,23 @@ class Import:
 
 @dataclass(frozen=True)
 class Imports:
-    """Short runs by turns, and a reader of another book with nobody beside him."""
+    """Short runs by turns, and how a reader of another book fares: of one import he sees too little for a p99."""
 
     runs: list[Import]
     alone_p99_ms: float
+    beside_p99_ms: float
+    projecting_p99_ms: float
 
     def median(self, figure: Callable[[Import], float]) -> float:
         return median(figure(run) for run in self.runs)
 
     @property
     def slowed_by_import(self) -> float:
-        return self.median(lambda run: run.read_p99_ms) / self.alone_p99_ms
+        return self.beside_p99_ms / self.alone_p99_ms
 
     @property
     def slowed_by_projection(self) -> float:
-        return self.median(lambda run: run.projecting_p99_ms) / self.alone_p99_ms
+        return self.projecting_p99_ms / self.alone_p99_ms
 
 
 @dataclass(frozen=True)
@@ -96,15 +96,15 @@ async def measure(folder: Path, rounds: int, entries: int, step: Callable[[str],
     """Import files of so many entries, a book and a file of its own for each round."""
     async with AsyncExitStack() as stack:
         site = await _open_site(stack, folder)
-        reader = Reader(site, (await site.asker.small_book(site.token)).path)
-        await _run(site, reader, 0, WARM_ENTRIES)
-        async with reader.reading():
-            await asyncio.sleep(ALONE_SECONDS)
-        alone_p99_ms, runs = reader.p99_ms(), []
+        path = (await site.asker.small_book(site.token)).path
+        await _run(site, Readers(site, path), 0, WARM_ENTRIES)
+        readers, runs = Readers(site, path), []
         for number in range(1, rounds + 1):
             step(f"import of {entries:,} entries")
-            runs.append(await _run(site, reader, number, entries))
-        return Imports(runs, alone_p99_ms)
+            async with readers.alone.reading():
+                await asyncio.sleep(ALONE_SECONDS)
+            runs.append(await _run(site, readers, number, entries))
+        return Imports(runs, readers.alone.p99_ms(), readers.beside.p99_ms(), readers.projecting.p99_ms())
 
 
 async def _open_site(stack: AsyncExitStack, folder: Path) -> Site:
@@ -137,7 +137,6 @@ class Reader:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         """Read for as long as the context lasts."""
-        self._latencies_ns.clear()
         task = asyncio.create_task(self._read())
         yield
         task.cancel()
@@ -157,29 +156,34 @@ class Reader:
                 await asyncio.sleep(READ_SECONDS)
 
 
-async def _run(site: Site, reader: Reader, number: int, entries: int) -> Import:
+class Readers:
+    """One reader for each of what may be going on beside."""
+
+    def __init__(self, site: Site, path: str) -> None:
+        self.alone, self.beside, self.projecting = (Reader(site, path) for _ in range(3))
+
+
+async def _run(site: Site, readers: Readers, number: int, entries: int) -> Import:
     """Import one file with nobody beside, and another beside the reader."""
+    file, another = a_file(number, entries), a_file(-number, entries)
     memory = Memory(site.system.server.process.pid)
     async with memory.watching():
         path = await site.asker.open_book(site.token)
-        seconds = await _import(site, path, number, entries)
+        seconds = await _import(site, path, file, entries)
         await site.system.settled()
         copy_seconds = await _copy(site.system.database.dsn, path.rpartition("/")[2])
-        async with reader.reading():
-            answered_in = await _import(site, await site.asker.open_book(site.token), -number, entries)
-        read_p99_ms = reader.p99_ms()
-        async with reader.reading():
+        path = await site.asker.open_book(site.token)
+        async with readers.beside.reading():
+            answered_in = await _import(site, path, another, entries)
+        async with readers.projecting.reading():
             began = time.perf_counter()
             await site.system.settled()
             projected_seconds = time.perf_counter() - began
-    return Import(
-        entries, seconds, copy_seconds, memory.growth_mb, answered_in, read_p99_ms, projected_seconds, reader.p99_ms()
-    )
+    return Import(entries, seconds, copy_seconds, memory.growth_mb, answered_in, projected_seconds)
 
 
-async def _import(site: Site, path: str, seed: int, entries: int) -> float:
+async def _import(site: Site, path: str, file: bytes, entries: int) -> float:
     """Returns: seconds until the answer."""
-    file = a_file(seed, entries)
     began = time.perf_counter()
     answer = await site.asker.upload(path, site.token, file)
     seconds = time.perf_counter() - began

@@ -128,11 +128,11 @@ def appends_table(runs: AppendRuns) -> Table:
 
 
 def imports_table(found: Imports) -> Table:
-    """Lay out the imports, medians of their rounds."""
+    """Lay out the imports, medians of their rounds, and a reader of all rounds."""
     table = Table(title="One import of a file", box=SIMPLE_HEAD)
     for name in ("entries", "s", "entries/s", "COPY rows/s", "memory MB", "projected after s", "reader's p99 ms"):
         table.add_column(name, justify="right")
-    p99s = (found.alone_p99_ms, *(found.median(f) for f in (lambda r: r.read_p99_ms, lambda r: r.projecting_p99_ms)))
+    p99s = (found.alone_p99_ms, found.beside_p99_ms, found.projecting_p99_ms)
     table.add_row(
         f"{found.runs[0].entries:,}",
         f"{found.median(lambda run: run.seconds):.2f}",
