@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -13,7 +13,7 @@ import asyncpg
 import click
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from eventstore.processes import run, when_parent_ends
@@ -26,13 +26,11 @@ from projections.engine import ReadModel
 from projections.filling import fill
 from projections.generations import owning
 from projections.opening import open_administration
-from projections.rebuild import Note, Progress, Rebuilding
+from projections.rebuild import Note, Progress, Prove
 
 DIFFERENT: Final = 3
 """The exit code where a rebuilt read model differs from the live one."""
 LOG_SECONDS: Final = 5.0
-
-Prove = Callable[[Rebuilding, ReadModel], Awaitable[dict[str, Any]]]
 
 _LIST = statement(__package__, "list_read_models")
 _LIST_REBUILDS = statement(__package__, "list_rebuilds")
@@ -132,7 +130,7 @@ async def _status(connection: asyncpg.Connection, admin: Administration, row: as
 def _add_rebuilds(group: click.Group) -> None:
     @group.command("rebuild", epilog=_EXIT_CODES)
     @_NAMES
-    @click.option("--all", "every", is_flag=True, help="All read models, one after the other.")
+    @click.option("--all", "every", is_flag=True, help="All read models.")
     @click.option("--swap-if-different", is_flag=True, help="Have the new rows read even where they differ.")
     @_JOBS
     @_AS_JSON
@@ -154,7 +152,7 @@ def _add_rebuilds(group: click.Group) -> None:
 
     @group.command("verify", epilog=_EXIT_CODES)
     @_NAMES
-    @click.option("--all", "every", is_flag=True, help="All read models, one after the other.")
+    @click.option("--all", "every", is_flag=True, help="All read models.")
     @_JOBS
     @_AS_JSON
     @click.pass_obj
@@ -185,8 +183,7 @@ async def _prove_all(
     async with open_administration(settings) as admin:
         models = admin.find(names, every=every)
         with _shown(as_json=as_json) as note:
-            tools = admin.rebuilding(jobs, note)
-            return [await prove(tools, model) for model in models]
+            return await rebuild.each(prove, admin.rebuilding(jobs, note), models)
 
 
 def _add_controls(group: click.Group) -> None:
@@ -297,13 +294,15 @@ def _shown(*, as_json: bool) -> Iterator[Note]:
         TimeRemainingColumn(),
     )
     with Bars(*columns, console=console) as bars:
-        task = bars.add_task("", rate="")
+        tasks: dict[str, TaskID] = {}
 
         def note(progress: Progress) -> None:
-            current = bars.tasks[0]
+            if progress.name not in tasks:
+                tasks[progress.name] = bars.add_task("", rate="")
+            current = next(task for task in bars.tasks if task.id == tasks[progress.name])
             rate = f"{current.speed:,.0f}/s" if current.speed else ""
             bars.update(
-                task,
+                current.id,
                 description=f"{progress.name}: {progress.state}",
                 completed=progress.done,
                 total=progress.total or None,
@@ -316,19 +315,19 @@ def _shown(*, as_json: bool) -> Iterator[Note]:
 def _logged(say: Callable[[str], None]) -> Note:
     """A line at every change of state, and every few seconds one with the rate and what is left."""
     began: dict[str, tuple[float, int]] = {}
-    said_at = 0.0
-    last = ""
+    said: dict[str, tuple[str, float]] = {}
+    """Of each read model, its last line's state and time."""
 
     def note(progress: Progress) -> None:
-        nonlocal said_at, last
         state, at = f"{progress.name}: {progress.state}", time.monotonic()
         first_at, first_done = began.setdefault(state, (at, progress.done))
+        last, said_at = said.get(progress.name, ("", at))
         if state == last and at - said_at < LOG_SECONDS:
             return
         rate = (progress.done - first_done) / (at - first_at) if at > first_at else 0
         left = f", {rate:,.0f}/s, {(progress.total - progress.done) / rate:,.0f} s left" if rate else ""
         say(f"{state} {progress.done:,} of {progress.total:,}{left}" if progress.total > 1 else state)
-        said_at, last = at, state
+        said[progress.name] = state, at
 
     return note
 

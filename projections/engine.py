@@ -5,7 +5,6 @@ in one transaction: any number of readers and projectors may do so at once, on a
 other, as they need the result; those in the background leave to others what others have locked, and so share the work.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from eventstore.bulk import chunked, in_slices
 from eventstore.codec import RecordedEvent
 from eventstore.database import Database, Transaction
 from eventstore.keys import Keyring
+from eventstore.lanes import side_by_side
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_row, decode_rows
 from projections.poison import (
@@ -155,13 +155,8 @@ class Engine:
         Returns: the journals that were left to others. Raises: StoreUnavailable.
         """
         ids = sorted(journal_ids)
-        lanes = [self._work(ids[lane::LANES], _Work(_LOCK_FREE)) for lane in range(LANES)]
-        held: set[UUID] = set()
-        for outcome in await asyncio.gather(*lanes, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
-            held |= outcome.held
-        return held
+        works = await side_by_side(self._work(ids[lane::LANES], _Work(_LOCK_FREE)) for lane in range(LANES))
+        return set[UUID]().union(*(work.held for work in works))
 
     async def retry_stopped(self) -> None:
         """Have read models that stopped tried again: new code may take what the old one could not."""

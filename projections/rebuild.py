@@ -7,9 +7,9 @@ again. One at a time per read model: who runs it holds a lock that goes with the
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ import orjson
 from eventstore.database import translated
 from eventstore.errors import StoreError, StoreUnavailable
 from eventstore.keys import Keyring
+from eventstore.lanes import side_by_side
 from eventstore.listener import Feed, listening
 from eventstore.sql import statement
 from projections import generations
@@ -34,7 +35,7 @@ SETTLED_EVENTS: Final = 500
 """Folded within the locks of a swap, in some 30 ms; where more has been appended, that is done first."""
 SWAP_SECONDS_MAX: Final = 300
 REST_SECONDS_MAX: Final = 2.0
-INDEX_MEMORY: Final = "128MB"
+INDEX_SETTINGS: Final = {"maintenance_work_mem": "128MB", "max_parallel_maintenance_workers": "0"}
 
 REBUILD: Final = "rebuild"
 REPLACE: Final = "replace"
@@ -103,6 +104,7 @@ class Progress:
     total: int
 
 
+Report = dict[str, Any]
 Note = Callable[[Progress], None]
 Spawn = Callable[[str], Awaitable[asyncio.subprocess.Process]]
 """Starts a process that fills the rebuild of the read model of this name."""
@@ -119,11 +121,37 @@ class Rebuilding:
     jobs: int
     spawn: Spawn
     note: Note
+    filling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One is filled at a time."""
+
+
+Prove = Callable[[Rebuilding, ReadModel], Awaitable[Report]]
+"""`rebuild` or `verify`."""
+
+
+async def each(prove: Prove, tools: Rebuilding, models: Sequence[ReadModel]) -> list[Report]:
+    """Prove several read models: while one is indexed and compared the next is filled, where there are jobs for that.
+
+    Once one fails, those that are not done are left to be resumed. Returns: the reports. Raises: as `prove`.
+    """
+    room = asyncio.Semaphore(min(tools.jobs, 2))
+
+    async def begin(model: ReadModel) -> Report:
+        async with room:
+            return await prove(tools, model)
+
+    proofs = [asyncio.create_task(begin(model)) for model in models]
+    try:
+        return await asyncio.gather(*proofs)
+    finally:
+        for proof in proofs:
+            proof.cancel()
+        await asyncio.wait(proofs)
 
 
 async def rebuild(
     tools: Rebuilding, model: ReadModel, *, swap_if_different: bool = False, wait: bool = False
-) -> dict[str, Any]:
+) -> Report:
     """Build a read model anew from its events and have that read, if it is equal or of another version of the code.
 
     It goes around events that it cannot take; where the live one took one, it is not equal, nor fit to be read unasked.
@@ -137,7 +165,7 @@ async def rebuild(
         return await run.swap(found)
 
 
-async def verify(tools: Rebuilding, model: ReadModel) -> dict[str, Any]:
+async def verify(tools: Rebuilding, model: ReadModel) -> Report:
     """Compare a read model with a fresh fold of its events, which is dropped after it. Returns: the report.
 
     Raises: RebuildRunning, RebuildCancelled, RebuildFailed, StoreUnavailable.
@@ -146,7 +174,7 @@ async def verify(tools: Rebuilding, model: ReadModel) -> dict[str, Any]:
         return await run.give_up(await run.prove())
 
 
-async def resume(tools: Rebuilding, model: ReadModel) -> dict[str, Any]:
+async def resume(tools: Rebuilding, model: ReadModel) -> Report:
     """Go on with what was left, to the end for which it was begun. Raises: as rebuild."""
     with translated():
         async with owning(tools.dsn) as connection:
@@ -197,16 +225,16 @@ async def _take(connection: asyncpg.Connection, model: ReadModel, *, wait: bool)
 async def _rebuilding(tools: Rebuilding, model: ReadModel, purpose: str, *, wait: bool) -> AsyncIterator["_Run"]:
     """Own a read model's rebuild, begun now or before, and fill it; who leaves by an error leaves it to be resumed."""
     with translated():
-        async with owning(tools.dsn, synchronous_commit="off") as connection:
-            if not await _take(connection, model, wait=wait):
-                raise RebuildRunning(model.name)
-            run = await _open(connection, tools, model, purpose)
-            try:
+        async with AsyncExitStack() as stack:
+            async with tools.filling:
+                connection = await stack.enter_async_context(owning(tools.dsn, synchronous_commit="off"))
+                if not await _take(connection, model, wait=wait):
+                    raise RebuildRunning(model.name)
+                run = await _open(connection, tools, model, purpose)
+                await stack.enter_async_context(run.dropped_if_cancelled())
                 await run.fill()
-                yield run
-            except RebuildCancelled:
-                await run.drop(CANCELLED, None)
-                raise
+            await run.index()
+            yield run
 
 
 async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadModel, purpose: str) -> "_Run":
@@ -259,19 +287,49 @@ class _Run:
         await generations.work_on(connection, run._generation)
         return run
 
+    @asynccontextmanager
+    async def dropped_if_cancelled(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except RebuildCancelled:
+            await self.drop(CANCELLED, None)
+            raise
+
     async def fill(self) -> None:
-        """Fold all journals into the new tables, and give those their indexes."""
-        await self._fill_ranges()
+        """Have processes fold all journals into the new tables. Raises: RebuildCancelled, RebuildFailed."""
+        if not (await self._progress())["ranges_left"]:
+            return
+        processes = [await self._tools.spawn(self._name) for _ in range(self._tools.jobs)]
+        try:
+            while any(process.returncode is None for process in processes):
+                await self._require_wanted()
+                progress = await self._progress()
+                self._note("filling", progress["events_done"], progress["events"])
+                await asyncio.sleep(POLL_SECONDS)
+                processes = [await self._kept(process) for process in processes]
+            if (await self._progress())["ranges_left"]:
+                raise RebuildFailed(self._name)
+        finally:
+            for process in processes:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    async def index(self) -> None:
+        """Give the new tables their indexes, once what was appended meanwhile is in them."""
         await self._move("catching up")
         await self._catch_up()
         await self._move("indexing")
-        await self._connection.execute(f"SET maintenance_work_mem = '{INDEX_MEMORY}'")
-        await self._connection.execute(f"SET max_parallel_maintenance_workers = {self._tools.jobs - 1}")
-        for index in self._indexes:
-            await self._require_wanted()
-            await self._connection.execute(index)
+        indexes = iter(self._indexes)
+        await side_by_side(self._make(indexes) for _ in range(min(self._tools.jobs, len(self._indexes))))
         for table in self._generation.model.tables:
             await self._connection.execute(f"ANALYZE {self._generation.schema}.{table}")
+
+    async def _make(self, indexes: Iterator[str]) -> None:
+        async with owning(self._tools.dsn, self._generation, **INDEX_SETTINGS) as connection:
+            for index in indexes:
+                await self._require_wanted(connection)
+                await connection.execute(index)
 
     async def prove(self) -> Comparison:
         """Compare the new tables with those that are read."""
@@ -297,7 +355,7 @@ class _Run:
     async def _catch_up(self) -> int:
         return await generations.catch_up(self._connection, self._generation, self._tools.keyring)
 
-    async def swap(self, found: Comparison) -> dict[str, Any]:
+    async def swap(self, found: Comparison) -> Report:
         """Have the new tables read, once all who read the old ones let go of them. Raises: SwapRefused."""
         until, rest_seconds = time.monotonic() + SWAP_SECONDS_MAX, POLL_SECONDS
         await self._move("swapping")
@@ -319,39 +377,19 @@ class _Run:
                 rest_seconds = min(2 * rest_seconds, REST_SECONDS_MAX)
         raise SwapRefused(self._name)
 
-    async def give_up(self, found: Comparison) -> dict[str, Any]:
+    async def give_up(self, found: Comparison) -> Report:
         """Leave what is read as it is. Returns: the report."""
         report = await self._report(found, swapped=False)
         await self.drop(DONE, report)
         return report
 
-    async def drop(self, state: str, report: dict[str, Any] | None) -> None:
+    async def drop(self, state: str, report: Report | None) -> None:
         await generations.drop(self._connection, self._generation)
         await self._end(state, report)
 
     @property
     def _name(self) -> str:
         return self._generation.model.name
-
-    async def _fill_ranges(self) -> None:
-        """Have processes fill the ranges that are left. Raises: RebuildCancelled, RebuildFailed."""
-        if not (await self._progress())["ranges_left"]:
-            return
-        processes = [await self._tools.spawn(self._name) for _ in range(self._tools.jobs)]
-        try:
-            while any(process.returncode is None for process in processes):
-                await self._require_wanted()
-                progress = await self._progress()
-                self._note("filling", progress["events_done"], progress["events"])
-                await asyncio.sleep(POLL_SECONDS)
-                processes = [await self._kept(process) for process in processes]
-            if (await self._progress())["ranges_left"]:
-                raise RebuildFailed(self._name)
-        finally:
-            for process in processes:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
 
     async def _kept(self, process: asyncio.subprocess.Process) -> asyncio.subprocess.Process:
         """One that was killed is started again; one that failed would fail again."""
@@ -363,9 +401,9 @@ class _Run:
         (row,) = await self._connection.fetch(_GET_PROGRESS, self._name)
         return row
 
-    async def _require_wanted(self) -> None:
+    async def _require_wanted(self, connection: asyncpg.Connection | None = None) -> None:
         """Wait while a pause is wanted. Raises: RebuildCancelled."""
-        while (wanted := await self._connection.fetchval(_GET_WANTED, self._name)) != "run":
+        while (wanted := await (connection or self._connection).fetchval(_GET_WANTED, self._name)) != "run":
             if wanted == "cancel":
                 raise RebuildCancelled(self._name)
             self._note("paused", 0, 0)
@@ -399,7 +437,7 @@ class _Run:
         self._note(state, 0, 0)
         await self._require_wanted()
 
-    async def _end(self, state: str, report: dict[str, Any] | None) -> None:
+    async def _end(self, state: str, report: Report | None) -> None:
         text = orjson.dumps(report).decode() if report else None
         await self._connection.execute(_MOVE, self._name, state, text)
         self._note(state, 1, 1)
@@ -407,12 +445,12 @@ class _Run:
     def _note(self, state: str, done: int, total: int) -> None:
         self._tools.note(Progress(self._name, state, done, total))
 
-    async def _end_swapped(self, found: Comparison) -> dict[str, Any]:
+    async def _end_swapped(self, found: Comparison) -> Report:
         report = await self._report(found, swapped=True)
         await self._end(DONE, report)
         return report
 
-    async def _report(self, found: Comparison, *, swapped: bool) -> dict[str, Any]:
+    async def _report(self, found: Comparison, *, swapped: bool) -> Report:
         compared = bool(self.same_version or found.differences)
         alike = "equal" if self.same_version else "new version"
         return {

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from itertools import groupby
 
 import pytest
 
@@ -18,8 +19,11 @@ from projections.poison import ProjectionStopped
 from projections.read_models import READ_MODELS
 from projections.rebuild import (
     RebuildCancelled,
+    RebuildFailed,
     RebuildRunning,
     discard,
+    each,
+    is_running,
     rebuild,
     verify,
     want,
@@ -229,9 +233,46 @@ async def test_cancelled_rebuild_ends_and_leaves_nothing_behind(tools, books, ow
 async def test_rebuild_that_nobody_works_at_is_discarded(tools, books, owner, administrator):
     with pytest.raises(_Killed):
         await rebuild(replace(tools, note=partial(_die_at, "comparing")), TOTALS)
+    await until(lambda: _nobody_works_at(administrator, TOTALS))
     assert await discard(administrator, TOTALS)
     assert [] == await schemas(owner)
     assert not await discard(administrator, TOTALS)
+
+
+async def _nobody_works_at(connection, model):
+    """The lock of one that was killed goes with its connection, which PostgreSQL hears of a little later."""
+    return not await is_running(connection, model)
+
+
+async def test_one_read_model_is_filled_while_the_one_before_is_compared(tools, books, heard):
+    tools = replace(tools, jobs=2)
+    reports = await each(rebuild, tools, [ENTRIES, TOTALS, BOOKS])
+    assert [("entries", True), ("totals", True), ("books", True)] == [
+        (report["read_model"], report["swapped"]) for report in reports
+    ]
+    states = [(progress.name, progress.state) for progress in heard]
+    filling = [name for name, state in states if state == "filling"]
+    assert ["entries", "totals", "books"] == [name for name, _ in groupby(filling)]
+    assert states.index(("totals", "filling")) < states.index(("entries", "swapping"))
+
+
+async def test_with_one_job_read_models_are_rebuilt_one_after_the_other(tools, books, heard):
+    await each(rebuild, tools, [ENTRIES, TOTALS])
+    assert ["entries", "totals"] == [name for name, _ in groupby(progress.name for progress in heard)]
+
+
+async def test_where_one_of_several_rebuilds_cannot_go_on_the_others_are_left_to_be_resumed(tools, books, owner):
+    tools = replace(tools, jobs=2, note=partial(_fail_at, "entries", "comparing"))
+    with pytest.raises(RebuildFailed):
+        await each(rebuild, tools, [ENTRIES, TOTALS])
+    tools = replace(tools, note=lambda progress: None)
+    reports = await each(rebuild, tools, [ENTRIES, TOTALS])
+    assert [("equal", 2), ("equal", 2)] == [(report["outcome"], report["generation"]) for report in reports]
+
+
+def _fail_at(name, state, progress):
+    if (progress.name, progress.state) == (name, state):
+        raise RebuildFailed(name)
 
 
 async def test_prepared_statements_and_functions_go_on_across_a_swap(tools, books, service):

@@ -167,17 +167,17 @@ async def watching(settings):
 
 
 class Command:
-    """A rebuild that is run again whenever it has ended, of one read model after the other."""
+    """A rebuild that is run again whenever it has ended: of all the read models, of one, of the next, …"""
 
     def __init__(self, settings):
         self.settings = settings
-        self.models = cycle(MODELS)
+        self.models = cycle([MODELS, *((model,) for model in MODELS)])
         self.process = None
 
     async def go_on(self):
         if self.process is None or self.process.returncode is not None:
             self.allowed = {0}
-            self.process = await begun(self.settings, "rebuild", next(self.models))
+            self.process = await begun(self.settings, "rebuild", "--jobs", "2", *next(self.models))
 
     def fillers(self):
         with suppress(psutil.NoSuchProcess):  # it has ended, which is not always known yet
