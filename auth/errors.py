@@ -97,8 +97,11 @@ class PasskeyNotFound(AuthError):
     """There is no such passkey."""
 
 
+@dataclass(eq=False)
 class TooManyPasskeys(AuthError):
-    """An account has at most 20 passkeys: remove one first."""
+    """An account has at most {passkeys_max} passkeys: remove one first."""
+
+    passkeys_max: int
 
 
 @dataclass(eq=False)
