@@ -19,6 +19,7 @@ from rich.progress import Progress
 from eventstore.archive import Count, export
 from eventstore.database import Database
 from eventstore.errors import ArchiveInvalid
+from eventstore.files import private_file
 from eventstore.keys import Keyring
 from eventstore.processes import run
 from eventstore.restore import restore
@@ -117,26 +118,12 @@ def _progress(label: str) -> Iterator[Progress]:
 @contextmanager
 def _written(path: Path | None, *, compress: bool) -> Iterator[IO[bytes]]:
     """Yields: where to write. A file is there whole, and for its owner alone, or not at all."""
-    with _draft(path) if path else _standard_output() as file:
+    with private_file(path) if path else _standard_output() as file:
         if not compress:
             yield file
             return
         with zstd.ZstdFile(file, "w") as compressed:
             yield cast(IO[bytes], compressed)
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[IO[bytes]]:
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        draft.rename(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @contextmanager
