@@ -70,7 +70,7 @@ class IdempotencyKeyReused(AuthError):
 
 
 class TooManySignIns(AuthError):
-    """Too many are signing in at the same moment: try again."""
+    """Too many others are signing in, or changing this, at the same moment: try again."""
 
 
 class OtpRequired(AuthError):

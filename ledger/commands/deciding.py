@@ -159,7 +159,8 @@ async def change_book(
     check: BookCheck = unconditional,
 ) -> Settled:
     """Change the stored book; the cached one serves others meanwhile and is never changed in place."""
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> Settled:
         book = await load_book(ledger, book_id)
         book.require_role(metadata.actor, MEMBERS)
         done_at = position_of(book, metadata)
@@ -170,12 +171,20 @@ async def change_book(
         change(book)
         if not book.unrecorded_events():
             return Settled(book)
-        try:
-            appended = await ledger.store.append(metadata, [Change(book_id, book)])
-        except Conflict:
-            continue
+        appended = await ledger.store.append(metadata, [Change(book_id, book)])
         ledger.books[book_id] = book
         return settled(metadata, book, appended)
+
+    return await retrying(attempt)
+
+
+async def retrying(attempt: Callable[[], Awaitable[Decided]]) -> Decided:
+    """Decide anew where what was decided on moved on meanwhile. Raises: TooBusy."""
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            return await attempt()
+        except Conflict:
+            continue
     raise TooBusy
 
 
