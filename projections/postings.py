@@ -55,3 +55,8 @@ def add(flows: Flows, posting: Posting, sign: int) -> None:
             flows.expense_minor += amount_minor
         case _:
             flows.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
+
+
+def net_minor(row: Any) -> int:
+    """What the sums of a row change a balance by."""
+    return int(row["income_minor"] - row["expense_minor"] + row["transferred_minor"])

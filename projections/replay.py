@@ -20,7 +20,7 @@ from ledger.views import view_of_category
 from projections.engine import Engine
 from projections.history import Fields, book_fields, changes, entry_fields, remark
 from projections.moments import Moment
-from projections.postings import moved
+from projections.postings import moved, net_minor
 from projections.totals import Sums
 
 _LIST_USERS = statement(__package__, "list_users")
@@ -40,8 +40,7 @@ class _Story:
 
     @property
     def balance(self) -> str:
-        flows = self.sums.income_minor - self.sums.expense_minor + self.sums.transferred_minor
-        return format_amount(self.book.opening_balance_minor + flows, self.book.currency)
+        return format_amount(self.book.opening_balance_minor + net_minor(vars(self.sums)), self.book.currency)
 
     def fields(self, aggregate: Aggregate | None) -> Fields:
         """What an aggregate says of itself; of streams that are no part of the accounts, nothing."""

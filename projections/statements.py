@@ -18,7 +18,7 @@ from projections.moments import Moment
 from projections.paging import Page, page_of
 from projections.past import sum_entries_at
 from projections.past_books import read_past
-from projections.postings import add, moved
+from projections.postings import add, moved, net_minor
 from projections.reading import head_of
 from projections.totals import month_end
 
@@ -127,13 +127,9 @@ async def list_statements_at(
     summed = await sum_entries_at(engine, past.at, date.min, date.max, "month")
     rows = [row for row in summed if row["key"] is not None]
     months = [date.fromisoformat(f"{row['key']}-01") for row in rows]
-    balances = list(accumulate(map(_net_minor, rows), initial=past.book.opening_balance_minor))[1:]
+    balances = list(accumulate(map(net_minor, rows), initial=past.book.opening_balance_minor))[1:]
     found = [each for each in zip(months, rows, balances, strict=True) if each[0] < before]
     return _page_of(found[::-1], page, past.book.currency)
-
-
-def _net_minor(row: Any) -> int:
-    return int(row["income_minor"] - row["expense_minor"] + row["transferred_minor"])
 
 
 def _page_of(found: Sequence[tuple[date, Any, int]], page: Page, currency: str) -> dict[str, Any]:
@@ -150,7 +146,7 @@ def _month_view(month: date, sums: Any, closing_minor: int, currency: str) -> di
     return {
         "month": month_shown(month),
         "currency": currency,
-        "opening_balance": format_amount(int(closing_minor) - _net_minor(sums), currency),
+        "opening_balance": format_amount(int(closing_minor) - net_minor(sums), currency),
         **{name.removesuffix("_minor"): format_amount(int(sums[name]), currency) for name in _SUMS},
         "closing_balance": format_amount(int(closing_minor), currency),
     }

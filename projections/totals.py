@@ -13,7 +13,7 @@ from eventstore.sql import statement
 from ledger.entry import Entry, Posting
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
-from projections.postings import NONE, Stream, add, authored
+from projections.postings import NONE, Stream, add, authored, net_minor
 from projections.reading import head_of
 
 _ADD = statement(__package__, "add_totals")
@@ -139,8 +139,8 @@ async def get_totals(
 async def _get_all_time(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
     """What the row of the book has summed up already."""
     book = head_of(await engine.fetch_fresh(_GET_BOOK, user_id, book_id))
-    flows = book["income_minor"] - book["expense_minor"] + book["transferred_minor"]
-    return totals_view([{**book, "dated_until_minor": flows}], book["currency"], book["opening_balance_minor"], None)
+    row = {**book, "dated_until_minor": net_minor(book)}
+    return totals_view([row], book["currency"], book["opening_balance_minor"], None)
 
 
 def totals_view(rows: Sequence[Any], currency: str, opening_balance_minor: int, group_by: str | None) -> dict[str, Any]:
