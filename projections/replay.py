@@ -20,8 +20,7 @@ from ledger.views import view_of_category
 from projections.engine import Engine
 from projections.history import Fields, book_fields, changes, entry_fields, remark
 from projections.moments import Moment
-from projections.postings import moved, net_minor
-from projections.totals import Sums
+from projections.postings import Sums, add, moved, net_minor
 
 _LIST_USERS = statement(__package__, "list_users")
 _READ_STREAMS = statement(__package__, "read_streams_until")
@@ -57,7 +56,7 @@ class _Story:
 
     def count(self, event: Aggregate.Event) -> None:
         for posting, sign in moved(event):
-            self.sums.add(posting, sign)
+            add(self.sums, posting, sign)
 
 
 async def replay_book(engine: Engine, book_id: UUID, moment: Moment) -> AsyncIterator[Fields]:

@@ -14,10 +14,10 @@ from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
 from projections.moments import Moment
 from projections.past_books import read_past
-from projections.postings import NONE, Stream, authored
+from projections.postings import NONE, Stream, Sums, add, authored
 from projections.reading import head_of
 from projections.statements import month_shown
-from projections.totals import Sums, load_authors, month_end
+from projections.totals import load_authors, month_end
 
 _ADD = statement(__package__, "add_spending")
 _GET = statement(__package__, "get_spending")
@@ -35,7 +35,9 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
     spent: dict[Key, Sums] = {}
     for journal_id, member_id, posting, sign in authored(events, authors or {}):
         if posting.kind in {"income", "expense"}:
-            spent.setdefault((journal_id, posting.occurred_on.replace(day=1), member_id), Sums()).add(posting, sign)
+            sums = spent.setdefault((journal_id, posting.occurred_on.replace(day=1), member_id), Sums())
+            sums.entry_count += sign
+            add(sums, posting, sign)
     return spent
 
 

@@ -1,7 +1,6 @@
 """Read model: statements, what came in and went out in each month and the balance that it began and ended with."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
 from typing import Any, Final
@@ -18,7 +17,7 @@ from projections.moments import Moment
 from projections.paging import Page, page_of
 from projections.past import sum_entries_at
 from projections.past_books import read_past
-from projections.postings import add, moved, net_minor
+from projections.postings import Sums, add, moved, net_minor
 from projections.reading import head_of
 from projections.totals import month_end
 
@@ -31,31 +30,21 @@ _SUMS: Final = ("income_minor", "expense_minor", "transferred_minor")
 Key = tuple[UUID, date]
 
 
-@dataclass
-class Flows:
-    """What moved in a month; entries are counted whatever their kind."""
-
-    income_minor: int = 0
-    expense_minor: int = 0
-    transferred_minor: int = 0
-    entry_count: int = 0
-
-
-def fold(events: Iterable[RecordedEvent]) -> dict[Key, Flows]:
-    """What events add to each month, negative where they take away."""
-    months: dict[Key, Flows] = {}
+def fold(events: Iterable[RecordedEvent]) -> dict[Key, Sums]:
+    """What events add to each month, negative where they take away; entries are counted whatever their kind."""
+    months: dict[Key, Sums] = {}
     for recorded in events:
         if not isinstance(recorded.event, Entry.Event):
             continue
         for posting, sign in moved(recorded.event):
-            flows = months.setdefault((recorded.journal_id, posting.occurred_on.replace(day=1)), Flows())
-            flows.entry_count += sign
-            add(flows, posting, sign)
+            sums = months.setdefault((recorded.journal_id, posting.occurred_on.replace(day=1)), Sums())
+            sums.entry_count += sign
+            add(sums, posting, sign)
     return months
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
-    rows = [(*key, *vars(flows).values()) for key, flows in fold(events).items()]
+    rows = [(*key, *vars(sums).values()) for key, sums in fold(events).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
