@@ -21,8 +21,8 @@ from projections.engine import Engine
 from projections.history import Fields, book_fields, changes, entry_fields, remark
 from projections.moments import Moment
 from projections.postings import Sums, add, moved, net_minor
+from projections.users import find_users
 
-_LIST_USERS = statement(__package__, "list_users")
 _READ_STREAMS = statement(__package__, "read_streams_until")
 
 PAGE_EVENTS: Final = 500
@@ -119,8 +119,8 @@ def _opened(first: RecordedEvent) -> Book:
 async def _learn_names(engine: Engine, story: _Story, events: Iterable[RecordedEvent]) -> None:
     unknown = {event.actor for event in events if event.actor} - story.names.keys()
     if unknown:
-        rows = await engine.fetch_fresh(_LIST_USERS, list(unknown))
-        story.names |= {row["user_id"]: row["name"] for row in rows}
+        users = await find_users(engine, unknown)
+        story.names |= {user_id: user["name"] for user_id, user in users.items()}
 
 
 def _told(story: _Story, streams: dict[UUID, Aggregate | None], recorded: RecordedEvent) -> Fields:
