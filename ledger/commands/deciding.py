@@ -26,7 +26,7 @@ from eventstore.store import AnyAggregate, Appended, Change, EventStore, Guard, 
 from ledger.book import MEMBERS, WRITERS, Book
 from ledger.entry import Entry
 from ledger.errors import BookNotFound, EntryNotFound, IdempotencyKeyReused, InvalidField, LedgerError, TooBusy
-from ledger.money import parse_amount
+from ledger.money import parse_amount, require_positive
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
@@ -268,8 +268,6 @@ def minor_units(field: str, text: str, currency: str, *, positive: bool = False)
     """Raises: InvalidField."""
     try:
         amount_minor = parse_amount(text, currency)
+        return require_positive(amount_minor) if positive else amount_minor
     except ValueError as error:
         raise InvalidField(field, str(error)) from None
-    if positive and amount_minor <= 0:
-        raise InvalidField(field, "An amount is greater than zero; say income or expense by its kind.")
-    return amount_minor
