@@ -38,7 +38,12 @@ OpenOwner = Callable[[Settings], AbstractAsyncContextManager[tuple[asyncpg.Conne
 def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.Group:
     """Make `gagyebu journal`."""
     group = click.Group("journal", help="Journals as files: archive them, and build a database from an archive.")
+    _add_export(group, open_database)
+    _add_import(group, open_owner)
+    return group
 
+
+def _add_export(group: click.Group, open_database: OpenDatabase) -> None:
     @group.command("export")
     @click.option("--book", "journal_id", type=click.UUID, help="Only the journal of this book (or user).")
     @click.option("--all", "every", is_flag=True, help="Every journal: books, users, signing keys.")
@@ -67,6 +72,8 @@ def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.G
 
         click.echo("exported {0.journals} journals, {0.events} events".format(run(work())), err=True)
 
+
+def _add_import(group: click.Group, open_owner: OpenOwner) -> None:
     @group.command("import")
     @click.argument("file", type=click.File("rb"))
     @click.pass_obj
@@ -85,8 +92,6 @@ def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.G
                     return await restore(connection, keyring, _lines(file, progress))
 
         click.echo("imported {0.journals} journals, {0.events} events".format(run(work())))
-
-    return group
 
 
 async def _export(
