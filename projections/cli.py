@@ -83,10 +83,6 @@ def _add_lists(group: click.Group) -> None:
 async def _list(connection: asyncpg.Connection, models: Sequence[ReadModel]) -> list[dict[str, Any]]:
     names, tables = [model.name for model in models], [",".join(model.tables) for model in models]
     rows = await connection.fetch(_LIST, names, tables)
-    poisoned: dict[str, int] = {}
-    if await connection.fetchval("SELECT to_regclass('readmodels.poisoned') IS NOT NULL"):
-        counts = await connection.fetch("SELECT read_model, count(*) FROM readmodels.poisoned GROUP BY read_model")
-        poisoned = {row["read_model"]: row["count"] for row in counts}
     return [
         {
             "name": row["name"],
@@ -98,7 +94,7 @@ async def _list(connection: asyncpg.Connection, models: Sequence[ReadModel]) -> 
             "journals_behind": row["journals_behind"],
             "lag_events": row["lag_events"],
             "lag_seconds": round(row["lag_seconds"], 3),
-            "poisoned": poisoned.get(row["name"], 0),
+            "poisoned": row["poisoned"],
         }
         for row in rows
     ]
