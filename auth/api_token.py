@@ -17,9 +17,9 @@ LIVE_MAX: Final = 50
 """How many a user may have at a time."""
 REVOKED_BY_OWNER: Final = "by_owner"
 REVOKED_BY_HOLDER: Final = "by_holder"
+"""By whoever showed it (RFC 7009)."""
 REVOKED_BY_ADMIN: Final = "by_admin"
 REVOKED_BY_ERASURE: Final = "account_erased"
-"""By whoever showed it (RFC 7009)."""
 
 
 class ApiSecret(StreamToken):

@@ -9,8 +9,8 @@ from uuid import UUID
 import click
 
 from auth.cli import AS_JSON, print_rows
-from auth.commands import erasure
-from auth.commands.erasure import WholeAccounts, find_user_id
+from auth.commands.erasure import erase_account
+from auth.commands.users import WholeAccounts, change_roles, end_all_sessions, find_any_user, find_user_id
 from auth.user import ROLES, User
 from eventstore.codec import Metadata
 from eventstore.processes import run
@@ -88,9 +88,7 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
     @click.pass_obj
     def end_sessions(settings: Settings, user: str) -> None:
         """End all sessions of a user and revoke the API tokens: they are refused within a second."""
-        on_user(
-            settings, user, lambda admin, user_id: erasure.end_all_sessions(admin.accounts, admin.metadata, user_id)
-        )
+        on_user(settings, user, lambda admin, user_id: end_all_sessions(admin.accounts, admin.metadata, user_id))
 
     @group.command("erase")
     @_USER
@@ -100,7 +98,7 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
         """Erase an account and the books that it owns alone, for ever. To do it again does no harm."""
         if not yes:
             click.confirm(f"Erase {user} for ever?", abort=True)
-        on_user(settings, user, lambda admin, user_id: erasure.erase_account(admin.accounts, admin.metadata, user_id))
+        on_user(settings, user, lambda admin, user_id: erase_account(admin.accounts, admin.metadata, user_id))
 
     @group.command("grant")
     @_USER
@@ -120,13 +118,13 @@ def _add_changes(group: click.Group, on_user: OnUser) -> None:
 
 
 def _changing_roles(change: Callable[[User], None]) -> Work:
-    return lambda admin, user_id: erasure.change_roles(admin.accounts, admin.metadata, user_id, change)
+    return lambda admin, user_id: change_roles(admin.accounts, admin.metadata, user_id, change)
 
 
 async def _show(admin: UserAdministration, user_id: UUID) -> dict[str, Any]:
     """Raises: UserNotFound."""
     accounts = admin.accounts
-    user = await erasure.find_any_user(accounts, user_id)
+    user = await find_any_user(accounts, user_id)
     return {
         "id": str(user.id),
         "email": user.email,

@@ -70,7 +70,7 @@ class IdempotencyKeyReused(AuthError):
 
 
 class TooManySignIns(AuthError):
-    """Too many are signing in at the same moment: try again."""
+    """Too many others are signing in, or changing this, at the same moment: try again."""
 
 
 class OtpRequired(AuthError):
@@ -97,8 +97,11 @@ class PasskeyNotFound(AuthError):
     """There is no such passkey."""
 
 
+@dataclass(eq=False)
 class TooManyPasskeys(AuthError):
-    """An account has at most 20 passkeys: remove one first."""
+    """An account has at most {passkeys_max} passkeys: remove one first."""
+
+    passkeys_max: int
 
 
 @dataclass(eq=False)

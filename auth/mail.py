@@ -16,6 +16,7 @@ import structlog
 
 from auth.errors import Undeliverable, Undelivered
 from auth.texts import Text
+from eventstore.files import private_file
 
 SEND_SECONDS_MAX: Final = 30
 KEPT_MAX: Final = 1_000
@@ -93,10 +94,8 @@ class FolderMail:
     def _write(self, message_id: UUID, content: bytes) -> Path:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._folder / f"{message_id}.eml"
-        draft = path.with_suffix(".draft")
-        draft.touch(mode=0o600)
-        draft.write_bytes(content)
-        draft.rename(path)
+        with private_file(path) as file:
+            file.write(content)
         oldest_first = sorted(self._folder.glob("*.eml"), key=lambda mail: mail.stat().st_mtime_ns)
         for old in oldest_first[:-KEPT_MAX]:
             old.unlink(missing_ok=True)

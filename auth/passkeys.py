@@ -118,7 +118,7 @@ class Passkeys(Aggregate):
         if passkey_id in self.ever:
             raise UnusablePasskey("This passkey is or was registered already.")
         if len(self.live) >= PASSKEYS_MAX:
-            raise TooManyPasskeys
+            raise TooManyPasskeys(PASSKEYS_MAX)
         self._register(passkey_id, credential_id, public_key, name, sign_count, synced)
 
     def use(self, passkey_id: UUID, sign_count: int, challenge_hash: str) -> bool:

@@ -1,6 +1,5 @@
 """Access tokens: EdDSA JWTs for a quarter of an hour (RFC 9068, RFC 8725)."""
 
-import base64
 import hashlib
 import json
 import re
@@ -14,6 +13,7 @@ import jwt
 import orjson
 from cachetools import LRUCache
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from auth.errors import Unauthenticated, UnknownKey
 
@@ -170,7 +170,7 @@ class AccessTokens:
 def _require_unique_names(token: str) -> None:
     """Raises: ValueError where header or claims name anything twice: others might read the other one (RFC 7519, 4)."""
     for part in token.split(".")[:2]:
-        json.loads(base64.urlsafe_b64decode(f"{part}=="), object_pairs_hook=_unique)
+        json.loads(base64url_to_bytes(part), object_pairs_hook=_unique)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -191,10 +191,6 @@ def _principal(claims: dict[str, Any]) -> Principal:
 
 def _public_jwk(public_key: bytes) -> dict[str, str]:
     """Describe an Ed25519 key (RFC 8037); its id is its thumbprint (RFC 7638)."""
-    key = {"crv": "Ed25519", "kty": "OKP", "x": _base64url(public_key)}
+    key = {"crv": "Ed25519", "kty": "OKP", "x": bytes_to_base64url(public_key)}
     thumbprint = hashlib.sha256(orjson.dumps(key, option=orjson.OPT_SORT_KEYS)).digest()
-    return {**key, "use": "sig", "alg": _ALGORITHM, "kid": _base64url(thumbprint)}
-
-
-def _base64url(content: bytes) -> str:
-    return base64.urlsafe_b64encode(content).rstrip(b"=").decode("ascii")
+    return {**key, "use": "sig", "alg": _ALGORITHM, "kid": bytes_to_base64url(thumbprint)}

@@ -94,16 +94,7 @@ async def _steady(dsn: str, connection: asyncpg.Connection) -> tuple[float, list
 
 
 async def _open_book(store: EventStore, metadata: Metadata) -> Book:
-    assert metadata.actor
-    book = Book(
-        id=uuid7(),
-        name="집",
-        description="",
-        currency="KRW",
-        opening_balance_minor=0,
-        owner_id=metadata.actor,
-        categories=[],
-    )
+    book = history.open_book(uuid7(), metadata, [])
     await store.append(metadata, [Change(book.id, book)])
     return book
 

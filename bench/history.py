@@ -82,17 +82,21 @@ def _history(pen: Pen, events: int) -> Iterator[EncodedEvent]:
 
 def _book(pen: Pen) -> tuple[Book, list[UUID]]:
     categories = [Category(uuid7(), "expense", name) for name in CATEGORIES]
-    assert pen.metadata.actor
-    book = Book(
-        id=pen.journal_id,
+    book = open_book(pen.journal_id, pen.metadata, categories)
+    return book, [category.category_id for category in categories]
+
+
+def open_book(book_id: UUID, metadata: Metadata, categories: list[Category]) -> Book:
+    assert metadata.actor
+    return Book(
+        id=book_id,
         name="집",
         description="",
         currency="KRW",
         opening_balance_minor=0,
-        owner_id=pen.metadata.actor,
+        owner_id=metadata.actor,
         categories=categories,
     )
-    return book, [category.category_id for category in categories]
 
 
 def _entries(chance: random.Random, categories: list[UUID], count: int) -> Iterator[PlainEvent]:

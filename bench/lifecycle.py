@@ -15,6 +15,7 @@ import psutil
 
 from bench.books import Client, client, sign_in, sign_up
 from bench.errors import BenchError
+from bench.load import percentile
 from bench.system import Server, database, output, serving
 
 GAGYEBU = str(Path(sys.executable).with_name("gagyebu"))
@@ -85,7 +86,7 @@ async def measure_sign_out(folder: Path, rounds: int, step: Callable[[str], None
         seen = [await _sign_out_once(here, there) for _ in range(rounds)]
     delays_ms = sorted(delay for delay, _ in seen)
     at_once = all(status == 401 for _, status in seen)
-    return SignOut(median(delays_ms), delays_ms[int(0.99 * (rounds - 1))], at_once, rounds)
+    return SignOut(median(delays_ms), percentile(delays_ms, 0.99), at_once, rounds)
 
 
 async def _sign_out_once(here: Client, there: Client) -> tuple[float, int]:

@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 import orjson
@@ -142,7 +142,7 @@ def _summary(phase: Phase) -> dict[str, float]:
     }
 
 
-def percentile(ordered: list[int], part: float) -> float:
+def percentile(ordered: Sequence[float], part: float) -> float:
     """Nearest rank, of values in ascending order."""
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))]
 

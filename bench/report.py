@@ -22,7 +22,7 @@ from bench.imports import Imports
 from bench.measure import Case, Run, Runs, median_of
 from bench.reads import ReadCase, ReadRuns
 from bench.rebuilding import Rebuild
-from bench.verdicts import Results, Verdict, verdicts
+from bench.verdicts import Results, Verdict, cpu, verdicts
 
 WIDTH = 132  # where nobody's terminal says how wide it is
 SYSTEMS = (SERVICE, BARE, CRUD)
@@ -72,9 +72,9 @@ def _place(case: Case) -> tuple[int, ...]:
 
 def _row(case: Case, runs: Runs) -> Sequence[str]:
     found, ours = runs[case], runs.get(case._replace(system=SERVICE))
-    times = f"{measure.ratio_of(found, ours, _cpu_us):.2f}" if ours else ""
+    times = f"{measure.ratio_of(found, ours, cpu):.2f}" if ours else ""
     figures = (
-        f"{median_of(found, _cpu_us):,.0f}",
+        f"{median_of(found, cpu):,.0f}",
         f"{median_of(found, lambda run: run.python_us):,.0f}",
         f"{median_of(found, lambda run: run.postgres_us):,.0f}",
         times,
@@ -84,10 +84,6 @@ def _row(case: Case, runs: Runs) -> Sequence[str]:
         f"{median_of(found, lambda run: run.generator_us):.0f}",
     )
     return case.operation, str(case.connections), f"{case.size:,}", case.system, *figures
-
-
-def _cpu_us(run: Run) -> float:
-    return run.cpu_us
 
 
 def reads_table(runs: ReadRuns) -> Table:
@@ -104,11 +100,11 @@ def reads_table(runs: ReadRuns) -> Table:
 
 def _row_of_read(small: Sequence[Run], large: Sequence[Run]) -> Sequence[str]:
     return (
-        f"{median_of(small, _cpu_us):,.0f}",
-        f"{median_of(large, _cpu_us):,.0f}",
+        f"{median_of(small, cpu):,.0f}",
+        f"{median_of(large, cpu):,.0f}",
         f"{median_of(large, lambda run: run.python_us):,.0f}",
         f"{median_of(large, lambda run: run.postgres_us):,.0f}",
-        f"{measure.ratio_of(large, small, _cpu_us):.2f}",
+        f"{measure.ratio_of(large, small, cpu):.2f}",
         f"{median_of(small, lambda run: run.p99_ms):.1f}",
         f"{median_of(large, lambda run: run.p50_ms):.1f}",
         f"{median_of(large, lambda run: run.p99_ms):.1f}",

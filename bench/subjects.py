@@ -8,8 +8,7 @@ from pathlib import Path
 from bench.books import BARE, CRUD, SERVICE, Bare, Client, Crud, Gagyebu, Subject, client
 from bench.generator import Generator
 from bench.lifecycle import SERVE, service_env
-from bench.system import System, at_once, caught_up, database, serving
-from eventstore.database import connect
+from bench.system import System, at_once, caught_up, database, serving, watching
 
 
 async def open_subjects(stack: AsyncExitStack, home: Path, generator: Generator) -> list[Subject]:
@@ -32,6 +31,5 @@ async def open_service(stack: AsyncExitStack, folder: Path) -> tuple[System, Cli
     enter = stack.enter_async_context
     found = await enter(database(folder))
     server = await enter(serving(SERVE, folder.with_suffix(".log"), await service_env(found.dsn)))
-    watching = await connect(found.dsn)
-    stack.push_async_callback(watching.close)
-    return System(SERVICE, server, found, partial(caught_up, watching)), await enter(client(server.url))
+    look = partial(caught_up, await enter(watching(found.dsn)))
+    return System(SERVICE, server, found, look), await enter(client(server.url))

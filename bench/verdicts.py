@@ -83,9 +83,9 @@ def at_most(what: str, limit: float, measured: float, unit: str = "", note: str 
     return Verdict(what, f"≤ {limit:.3g}{unit}", f"{measured:.3g}{unit}{note}", measured <= limit)
 
 
-def at_least(what: str, limit: float, measured: float, unit: str = "") -> Verdict:
+def at_least(what: str, limit: float, measured: float) -> Verdict:
     """Judge a figure that must not be smaller."""
-    return Verdict(what, f"≥ {limit:.3g}{unit}", f"{measured:.3g}{unit}", measured >= limit)
+    return Verdict(what, f"≥ {limit:.3g}", f"{measured:.3g}", measured >= limit)
 
 
 def cpu(run: Run) -> float:

@@ -19,6 +19,7 @@ from rich.progress import Progress
 from eventstore.archive import Count, export
 from eventstore.database import Database
 from eventstore.errors import ArchiveInvalid
+from eventstore.files import private_file
 from eventstore.keys import Keyring
 from eventstore.processes import run
 from eventstore.restore import restore
@@ -37,7 +38,12 @@ OpenOwner = Callable[[Settings], AbstractAsyncContextManager[tuple[asyncpg.Conne
 def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.Group:
     """Make `gagyebu journal`."""
     group = click.Group("journal", help="Journals as files: archive them, and build a database from an archive.")
+    _add_export(group, open_database)
+    _add_import(group, open_owner)
+    return group
 
+
+def _add_export(group: click.Group, open_database: OpenDatabase) -> None:
     @group.command("export")
     @click.option("--book", "journal_id", type=click.UUID, help="Only the journal of this book (or user).")
     @click.option("--all", "every", is_flag=True, help="Every journal: books, users, signing keys.")
@@ -66,6 +72,8 @@ def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.G
 
         click.echo("exported {0.journals} journals, {0.events} events".format(run(work())), err=True)
 
+
+def _add_import(group: click.Group, open_owner: OpenOwner) -> None:
     @group.command("import")
     @click.argument("file", type=click.File("rb"))
     @click.pass_obj
@@ -84,8 +92,6 @@ def journal_group(open_database: OpenDatabase, open_owner: OpenOwner) -> click.G
                     return await restore(connection, keyring, _lines(file, progress))
 
         click.echo("imported {0.journals} journals, {0.events} events".format(run(work())))
-
-    return group
 
 
 async def _export(
@@ -117,26 +123,12 @@ def _progress(label: str) -> Iterator[Progress]:
 @contextmanager
 def _written(path: Path | None, *, compress: bool) -> Iterator[IO[bytes]]:
     """Yields: where to write. A file is there whole, and for its owner alone, or not at all."""
-    with _draft(path) if path else _standard_output() as file:
+    with private_file(path) if path else _standard_output() as file:
         if not compress:
             yield file
             return
         with zstd.ZstdFile(file, "w") as compressed:
             yield cast(IO[bytes], compressed)
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[IO[bytes]]:
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        draft.rename(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -29,6 +29,7 @@ import psutil
 import structlog
 
 from eventstore.errors import Explained
+from eventstore.files import sync_directory
 
 NAME: Final = "gagyebu"  # of the superuser and of the database
 START_SECONDS_MAX: Final = 120
@@ -292,7 +293,7 @@ class _Server:
         await self._run("postgres", draft, "postgres", mode="--single", stdin=create_database)
         await self._run("initdb", draft, "--sync-only")
         draft.rename(self._pgdata)
-        _sync_directory(self._data_dir)
+        sync_directory(self._data_dir)
 
     async def _stop_left_over(self) -> None:
         """Stop a server that outlived a killed service. It is not taken over: its settings and socket may be old."""
@@ -409,14 +410,6 @@ def _left_over(pgdata: Path) -> psutil.Process | None:
 def _runs(process: psutil.Process) -> bool:
     """A zombie does not run."""
     return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 async def _stop(process: subprocess.Popen[bytes]) -> None:

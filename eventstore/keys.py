@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from eventstore.errors import MasterKeyMismatch
+from eventstore.files import private_file
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -48,24 +49,13 @@ class MasterKey:
     def kept_in(cls, path: Path) -> "MasterKey":
         """Read the key from a file, made with mode 0600 where it is missing."""
         if not path.exists():
-            _write_private(path, f"{cls(os.urandom(KEY_BYTES)).text}\n".encode())
+            with private_file(path) as file:
+                file.write(f"{cls(os.urandom(KEY_BYTES)).text}\n".encode())
         return cls.from_text(path.read_text("ascii"))
 
     def derive(self, purpose: str) -> bytes:
         """Derive 256 bits for one purpose (HKDF, RFC 5869)."""
         return HKDF(SHA256(), KEY_BYTES, salt=None, info=b"gagyebu " + purpose.encode()).derive(self._secret)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    """Make a file of mode 0600 that is there whole or not at all."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    draft.rename(path)
 
 
 class Keyring:

@@ -36,9 +36,9 @@ def answer(
     return web.Response(body=body, status=status, headers=headers)
 
 
-def answer_plain(view: Any, *, status: int = 200) -> web.Response:
+def answer_plain(view: Any) -> web.Response:
     """Answer with JSON that is no resource of its own."""
-    return web.Response(body=to_json(view), status=status, content_type="application/json")
+    return web.Response(body=to_json(view), content_type="application/json")
 
 
 def require_match(request: BaseRequest, view: Any, changed: Callable[[int, str], Exception], version: int) -> None:

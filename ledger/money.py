@@ -53,6 +53,13 @@ def parse_amount(text: str, currency: str) -> int:
     return amount_minor
 
 
+def require_positive(amount_minor: int) -> int:
+    """Raises: ValueError, with a sentence for users, where an amount is zero or less."""
+    if amount_minor <= 0:
+        raise ValueError("An amount is greater than zero; say income or expense by its kind.")
+    return amount_minor
+
+
 def format_amount(amount_minor: int, currency: str) -> str:
     """Write minor units as a decimal string with all the currency's decimals."""
     decimals = _DECIMALS[currency]

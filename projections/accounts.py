@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from auth.cli import Administration
 from auth.cli_users import UserAdministration
-from auth.commands.erasure import WholeAccounts
+from auth.commands.users import WholeAccounts
 from auth.opening import FIRST_KEY, PEPPER
 from eventstore.settings import Settings
 from eventstore.store import Change

@@ -18,7 +18,7 @@ from ledger.money import decimals_of, format_amount
 from ledger.views import category_view
 from projections.engine import Engine, ReadModel
 from projections.paging import Page, page_of
-from projections.postings import add, moved
+from projections.postings import add, moved, net_minor
 from projections.reading import head_of
 from projections.search import searchable
 
@@ -287,7 +287,7 @@ async def list_closings(engine: Engine, user_id: UUID | None, book_id: UUID) -> 
 
 
 def book_view(row: Any) -> dict[str, Any]:
-    currency, total = row["currency"], row["income_minor"] - row["expense_minor"]
+    currency = row["currency"]
     return {
         "id": row["journal_id"],
         "name": row["name"],
@@ -297,9 +297,9 @@ def book_view(row: Any) -> dict[str, Any]:
         "opening_balance": format_amount(int(row["opening_balance_minor"]), currency),
         "income": format_amount(int(row["income_minor"]), currency),
         "expense": format_amount(int(row["expense_minor"]), currency),
-        "total": format_amount(int(total), currency),
+        "total": format_amount(int(row["income_minor"] - row["expense_minor"]), currency),
         "transferred": format_amount(int(row["transferred_minor"]), currency),
-        "balance": format_amount(int(row["opening_balance_minor"] + total + row["transferred_minor"]), currency),
+        "balance": format_amount(int(row["opening_balance_minor"]) + net_minor(row), currency),
         "entry_count": row["entry_count"],
         "closed_through": row["closed_through"],
         "deleted": row["deleted"],

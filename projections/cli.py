@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from auth.cli import AS_JSON
 from eventstore.processes import run, when_parent_ends
 from eventstore.settings import Settings
 from eventstore.sql import statement
@@ -37,7 +38,6 @@ _LIST_REBUILDS = statement(__package__, "list_rebuilds")
 
 _EXIT_CODES: Final = "Exit codes: 0 done (and equal), 1 failed, 2 usage, 3 the rebuilt rows differ from the live ones."
 
-_AS_JSON = click.option("--json", "as_json", is_flag=True, help="For programs.")
 _JOBS = click.option("--jobs", type=click.IntRange(1, 64), help="Processes that fold [default: one per core but one].")
 _NAMES = click.argument("names", metavar="NAME...", nargs=-1)
 _NAME = click.argument("name")
@@ -55,7 +55,7 @@ def projections_group() -> click.Group:
 
 def _add_lists(group: click.Group) -> None:
     @group.command("list")
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def list_models(settings: Settings, as_json: bool) -> None:
         """List the read models: version, generation, state, rows (estimated), size, and how far they are behind."""
@@ -67,7 +67,7 @@ def _add_lists(group: click.Group) -> None:
         _print(run(work()), as_json=as_json)
 
     @group.command("status")
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def status(settings: Settings, as_json: bool) -> None:
         """Show the last rebuild of each read model, and how far it has come."""
@@ -82,10 +82,6 @@ def _add_lists(group: click.Group) -> None:
 async def _list(connection: asyncpg.Connection, models: Sequence[ReadModel]) -> list[dict[str, Any]]:
     names, tables = [model.name for model in models], [",".join(model.tables) for model in models]
     rows = await connection.fetch(_LIST, names, tables)
-    poisoned: dict[str, int] = {}
-    if await connection.fetchval("SELECT to_regclass('readmodels.poisoned') IS NOT NULL"):
-        counts = await connection.fetch("SELECT read_model, count(*) FROM readmodels.poisoned GROUP BY read_model")
-        poisoned = {row["read_model"]: row["count"] for row in counts}
     return [
         {
             "name": row["name"],
@@ -97,7 +93,7 @@ async def _list(connection: asyncpg.Connection, models: Sequence[ReadModel]) -> 
             "journals_behind": row["journals_behind"],
             "lag_events": row["lag_events"],
             "lag_seconds": round(row["lag_seconds"], 3),
-            "poisoned": poisoned.get(row["name"], 0),
+            "poisoned": row["poisoned"],
         }
         for row in rows
     ]
@@ -132,7 +128,7 @@ def _add_rebuilds(group: click.Group) -> None:
     @click.option("--all", "every", is_flag=True, help="All read models.")
     @click.option("--swap-if-different", is_flag=True, help="Have the new rows read even where they differ.")
     @_JOBS
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def rebuild_models(
         settings: Settings,
@@ -153,7 +149,7 @@ def _add_rebuilds(group: click.Group) -> None:
     @_NAMES
     @click.option("--all", "every", is_flag=True, help="All read models.")
     @_JOBS
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def verify_models(settings: Settings, names: tuple[str, ...], every: bool, jobs: int | None, as_json: bool) -> None:
         """Compare read models with a fresh fold of all events; what is read stays as it is."""
@@ -188,7 +184,7 @@ async def _prove_all(
 def _add_controls(group: click.Group) -> None:
     @group.command("pause")
     @_NAME
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def pause(settings: Settings, name: str, as_json: bool) -> None:
         """Have a rebuild wait, within seconds, until `resume`."""
@@ -203,7 +199,7 @@ def _add_controls(group: click.Group) -> None:
     @group.command("resume")
     @_NAME
     @_JOBS
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def resume(settings: Settings, name: str, jobs: int | None, as_json: bool) -> None:
         """Have a paused rebuild go on; one whose command is gone goes on in this one, as what it was begun."""
@@ -227,7 +223,7 @@ def _add_controls(group: click.Group) -> None:
 def _add_ends(group: click.Group) -> None:
     @group.command("cancel")
     @_NAME
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def cancel(settings: Settings, name: str, as_json: bool) -> None:
         """End a rebuild and drop its tables; what is read stays as it is."""
@@ -243,7 +239,7 @@ def _add_ends(group: click.Group) -> None:
 
     @group.command("drop-old")
     @_NAMES
-    @_AS_JSON
+    @AS_JSON
     @click.pass_obj
     def drop_old(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:
         """Drop the generations that are no longer read, of some read models or of all that nobody is rebuilding."""

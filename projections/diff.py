@@ -12,18 +12,17 @@ from projections.past import Changes, list_changes
 from projections.past_books import PastBook, read_past
 
 CHANGES_MAX: Final = 10_000
-NOW: Final = Moment(position=2**62)
 
 
 async def diff_book(
-    engine: Engine, user_id: UUID | None, book_id: UUID, known_at: Moment, until: Moment | None
+    engine: Engine, user_id: UUID | None, book_id: UUID, known_at: Moment, until: Moment
 ) -> dict[str, Any]:
-    """Tell which entries were added, changed and removed, and what that comes to; until None: until now.
+    """Tell which entries were added, changed and removed, and what that comes to.
 
     Raises: BookNotFound, NotPermitted, InvalidField, TooManyChanges.
     """
     before = await read_past(engine, user_id, book_id, known_at)
-    later = await read_past(engine, user_id, book_id, until or NOW)
+    later = await read_past(engine, user_id, book_id, until)
     if before.role not in AUDITORS:
         raise NotPermitted
     if later.position < before.position:

@@ -229,9 +229,7 @@ async def open_share(request: web.Request) -> web.Response:
     shared = await find_shared(request.app[ENGINE], share_id, request.app[CLOCK]())
     if request.method == "GET":
         await note_opening(ledger, request[METADATA], shared.book_id, share_id, shared.opens)
-    response = answer_plain(shared.view)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer_plain(shared.view)
 
 
 async def seclude(request: web.Request, response: web.StreamResponse) -> None:

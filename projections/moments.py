@@ -13,7 +13,7 @@ _TIME: Final = re.compile(
 
 
 class Moment(NamedTuple):
-    """One of both; what lies beyond the end of a journal is its present state."""
+    """One of both, or none for now; what lies beyond the end of a journal is its present state."""
 
     position: int | None = None
     at: datetime | None = None

@@ -18,11 +18,11 @@ from projections.moments import Moment
 from projections.paging import Page, page_of
 from projections.past import BookAt, get_entry_at, list_entries_at, sum_entries_at
 from projections.totals import totals_view
+from projections.users import find_users
 from projections.wallet import wallet_view
 
 _READ = statement(__package__, "read_past")
 _READ_OWNED = statement(__package__, "read_past_owned")
-_LIST_USERS = statement(__package__, "list_users")
 _SUM = statement(__package__, "sum_books_at")
 _ENTRIES: Final = ("entries",)
 """The read model that is read once the book is known."""
@@ -110,8 +110,7 @@ async def list_categories_at(
 async def list_members_at(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> dict[str, Any]:
     """List who belonged to a book at a moment, by today's names. Raises: BookNotFound."""
     past = await read_past(engine, user_id, book_id, moment)
-    rows = await engine.fetch_fresh(_LIST_USERS, [member.user_id for member in past.members])
-    users = {row["user_id"]: row for row in rows}
+    users = await find_users(engine, [member.user_id for member in past.members])
     items = [
         {
             "user_id": member.user_id,

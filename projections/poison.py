@@ -4,11 +4,8 @@ It stays before the event until code comes that takes it; nothing is skipped, so
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from traceback import walk_tb
 from typing import Final, NamedTuple
-from uuid import UUID
 
 import asyncpg
 from eventsourcing.utils import get_topic
@@ -20,7 +17,6 @@ from eventstore.keys import Keyring
 from eventstore.sql import statement
 from eventstore.store import decode_row
 
-_LIST = statement(__package__, "list_poisoned")
 _COUNT = statement(__package__, "count_poisoned")
 
 OWN_PACKAGES: Final = frozenset({"auth", "eventstore", "ledger", "projections"})
@@ -49,25 +45,6 @@ class Poison(NamedTuple):
     position: int
     topic: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Poisoned:
-    """Where a read model stopped; `attempts` since a process last started."""
-
-    journal_id: UUID
-    read_model: str
-    position: int
-    topic: str
-    reason: str
-    since: datetime
-    attempts: int
-    retried_at: datetime
-
-
-async def list_poisoned(database: Database) -> list[Poisoned]:
-    """List where read models stopped, the longest ago first."""
-    return [Poisoned(**row) for row in await database.fetch(_LIST)]
 
 
 async def count_poisoned(database: Database) -> int:

@@ -1,6 +1,7 @@
 """What every sum over events is made of: the postings that they add and take away, and where each kind counts."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
@@ -19,6 +20,16 @@ class Flows(Protocol):
     income_minor: int
     expense_minor: int
     transferred_minor: int
+
+
+@dataclass
+class Sums:
+    """Flows, and of how many entries; which entries count is up to who sums."""
+
+    income_minor: int = 0
+    expense_minor: int = 0
+    transferred_minor: int = 0
+    entry_count: int = 0
 
 
 def moved(event: Any) -> Iterator[tuple[Posting, int]]:
@@ -55,3 +66,8 @@ def add(flows: Flows, posting: Posting, sign: int) -> None:
             flows.expense_minor += amount_minor
         case _:
             flows.transferred_minor += amount_minor if posting.kind == TRANSFER_IN else -amount_minor
+
+
+def net_minor(row: Any) -> int:
+    """What the sums of a row change a balance by."""
+    return int(row["income_minor"] - row["expense_minor"] + row["transferred_minor"])

@@ -38,8 +38,9 @@ REST_SECONDS_MAX: Final = 2.0
 INDEX_SETTINGS: Final = {"maintenance_work_mem": "128MB", "max_parallel_maintenance_workers": "0"}
 
 REBUILD: Final = "rebuild"
+"""Have the new rows read where they equal those that are read."""
 REPLACE: Final = "replace"
-"""Likewise, also by rows that differ."""
+"""Have the new rows read, also where they differ."""
 VERIFY: Final = "verify"
 
 DONE: Final = "done"

@@ -20,10 +20,9 @@ from ledger.views import view_of_category
 from projections.engine import BYTES_MAX, Engine
 from projections.history import Fields, book_fields, changes, entry_fields, remark
 from projections.moments import Moment
-from projections.postings import moved
-from projections.totals import Sums
+from projections.postings import Sums, add, moved, net_minor
+from projections.users import find_users
 
-_LIST_USERS = statement(__package__, "list_users")
 _READ_STREAMS = statement(__package__, "read_streams_until")
 
 PAGE_EVENTS: Final = 500
@@ -40,8 +39,7 @@ class _Story:
 
     @property
     def balance(self) -> str:
-        flows = self.sums.income_minor - self.sums.expense_minor + self.sums.transferred_minor
-        return format_amount(self.book.opening_balance_minor + flows, self.book.currency)
+        return format_amount(self.book.opening_balance_minor + net_minor(vars(self.sums)), self.book.currency)
 
     def fields(self, aggregate: Aggregate | None) -> Fields:
         """What an aggregate says of itself; of streams that are no part of the accounts, nothing."""
@@ -58,7 +56,7 @@ class _Story:
 
     def count(self, event: Aggregate.Event) -> None:
         for posting, sign in moved(event):
-            self.sums.add(posting, sign)
+            add(self.sums, posting, sign)
 
 
 async def replay_book(engine: Engine, book_id: UUID, moment: Moment) -> AsyncIterator[Fields]:
@@ -121,8 +119,8 @@ def _opened(first: RecordedEvent) -> Book:
 async def _learn_names(engine: Engine, story: _Story, events: Iterable[RecordedEvent]) -> None:
     unknown = {event.actor for event in events if event.actor} - story.names.keys()
     if unknown:
-        rows = await engine.fetch_fresh(_LIST_USERS, list(unknown))
-        story.names |= {row["user_id"]: row["name"] for row in rows}
+        users = await find_users(engine, unknown)
+        story.names |= {user_id: user["name"] for user_id, user in users.items()}
 
 
 def _told(story: _Story, streams: dict[UUID, Aggregate | None], recorded: RecordedEvent) -> Fields:

@@ -75,7 +75,7 @@ class AskHistory(Ask):
 
 class AskDiff(Ask):
     known_at = KnownAt(required=True)
-    until = KnownAt(load_default=None)
+    until = KnownAt(load_default=Moment())
 
 
 class AskWallet(Ask):

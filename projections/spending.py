@@ -14,15 +14,15 @@ from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
 from projections.moments import Moment
 from projections.past_books import read_past
-from projections.postings import NONE, Stream, authored
+from projections.postings import NONE, Stream, Sums, add, authored
 from projections.reading import head_of
 from projections.statements import month_shown
-from projections.totals import Sums, load_authors, month_end
+from projections.totals import load_authors, month_end
+from projections.users import find_users
 
 _ADD = statement(__package__, "add_spending")
 _GET = statement(__package__, "get_spending")
 _SUM_AT = statement(__package__, "sum_spending_at")
-_LIST_USERS = statement(__package__, "list_users")
 
 Key = tuple[UUID, date, UUID]
 
@@ -35,7 +35,9 @@ def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | N
     spent: dict[Key, Sums] = {}
     for journal_id, member_id, posting, sign in authored(events, authors or {}):
         if posting.kind in {"income", "expense"}:
-            spent.setdefault((journal_id, posting.occurred_on.replace(day=1), member_id), Sums()).add(posting, sign)
+            sums = spent.setdefault((journal_id, posting.occurred_on.replace(day=1), member_id), Sums())
+            sums.entry_count += sign
+            add(sums, posting, sign)
     return spent
 
 
@@ -64,8 +66,8 @@ async def get_spending_at(
     """Tell what each member had recorded at a moment, by today's names. Raises: BookNotFound."""
     past = await read_past(engine, user_id, book_id, moment)
     rows = await engine.fetch_fresh(_SUM_AT, past.id, past.position, month_min, month_end(month_max))
-    users = await engine.fetch_fresh(_LIST_USERS, list({row["member_id"] for row in rows if row["member_id"]}))
-    return _view(rows, past.book.currency, {user["user_id"]: user["name"] for user in users})
+    users = await find_users(engine, {row["member_id"] for row in rows if row["member_id"]})
+    return _view(rows, past.book.currency, {user_id: user["name"] for user_id, user in users.items()})
 
 
 def _view(rows: Sequence[Any], currency: str, names: dict[UUID, str | None]) -> dict[str, Any]:

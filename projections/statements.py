@@ -1,7 +1,6 @@
 """Read model: statements, what came in and went out in each month and the balance that it began and ended with."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import accumulate
 from typing import Any, Final
@@ -18,7 +17,7 @@ from projections.moments import Moment
 from projections.paging import Page, page_of
 from projections.past import sum_entries_at
 from projections.past_books import read_past
-from projections.postings import add, moved
+from projections.postings import Sums, add, moved, net_minor
 from projections.reading import head_of
 from projections.totals import month_end
 
@@ -31,31 +30,21 @@ _SUMS: Final = ("income_minor", "expense_minor", "transferred_minor")
 Key = tuple[UUID, date]
 
 
-@dataclass
-class Flows:
-    """What moved in a month; entries are counted whatever their kind."""
-
-    income_minor: int = 0
-    expense_minor: int = 0
-    transferred_minor: int = 0
-    entry_count: int = 0
-
-
-def fold(events: Iterable[RecordedEvent]) -> dict[Key, Flows]:
-    """What events add to each month, negative where they take away."""
-    months: dict[Key, Flows] = {}
+def fold(events: Iterable[RecordedEvent]) -> dict[Key, Sums]:
+    """What events add to each month, negative where they take away; entries are counted whatever their kind."""
+    months: dict[Key, Sums] = {}
     for recorded in events:
         if not isinstance(recorded.event, Entry.Event):
             continue
         for posting, sign in moved(recorded.event):
-            flows = months.setdefault((recorded.journal_id, posting.occurred_on.replace(day=1)), Flows())
-            flows.entry_count += sign
-            add(flows, posting, sign)
+            sums = months.setdefault((recorded.journal_id, posting.occurred_on.replace(day=1)), Sums())
+            sums.entry_count += sign
+            add(sums, posting, sign)
     return months
 
 
 async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> None:
-    rows = [(*key, *vars(flows).values()) for key, flows in fold(events).items()]
+    rows = [(*key, *vars(sums).values()) for key, sums in fold(events).items()]
     if rows:
         await transaction.execute(_ADD, *zip(*rows, strict=True))
 
@@ -127,13 +116,9 @@ async def list_statements_at(
     summed = await sum_entries_at(engine, past.at, date.min, date.max, "month")
     rows = [row for row in summed if row["key"] is not None]
     months = [date.fromisoformat(f"{row['key']}-01") for row in rows]
-    balances = list(accumulate(map(_net_minor, rows), initial=past.book.opening_balance_minor))[1:]
+    balances = list(accumulate(map(net_minor, rows), initial=past.book.opening_balance_minor))[1:]
     found = [each for each in zip(months, rows, balances, strict=True) if each[0] < before]
     return _page_of(found[::-1], page, past.book.currency)
-
-
-def _net_minor(row: Any) -> int:
-    return int(row["income_minor"] - row["expense_minor"] + row["transferred_minor"])
 
 
 def _page_of(found: Sequence[tuple[date, Any, int]], page: Page, currency: str) -> dict[str, Any]:
@@ -150,7 +135,7 @@ def _month_view(month: date, sums: Any, closing_minor: int, currency: str) -> di
     return {
         "month": month_shown(month),
         "currency": currency,
-        "opening_balance": format_amount(int(closing_minor) - _net_minor(sums), currency),
+        "opening_balance": format_amount(int(closing_minor) - net_minor(sums), currency),
         **{name.removesuffix("_minor"): format_amount(int(sums[name]), currency) for name in _SUMS},
         "closing_balance": format_amount(int(closing_minor), currency),
     }

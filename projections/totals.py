@@ -2,7 +2,6 @@
 
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -10,10 +9,10 @@ from uuid import UUID
 from eventstore.codec import RecordedEvent
 from eventstore.database import Transaction
 from eventstore.sql import statement
-from ledger.entry import Entry, Posting
+from ledger.entry import Entry
 from ledger.money import format_amount
 from projections.engine import Engine, ReadModel
-from projections.postings import NONE, Stream, add, authored
+from projections.postings import NONE, Stream, Sums, add, authored, net_minor
 from projections.reading import head_of
 
 _ADD = statement(__package__, "add_totals")
@@ -36,29 +35,18 @@ Key = tuple[UUID, date, UUID, UUID]
 """Journal, day, category and member."""
 
 
-@dataclass
-class Sums:
-    """Entries are counted by income and expense; what is transferred belongs to neither."""
-
-    income_minor: int = 0
-    expense_minor: int = 0
-    transferred_minor: int = 0
-    entry_count: int = 0
-
-    def add(self, posting: Posting, sign: int) -> None:
-        self.entry_count += sign if posting.kind in {"income", "expense"} else 0
-        add(self, posting, sign)
-
-
 def fold(events: Iterable[RecordedEvent], authors: dict[Stream, UUID | None] | None = None) -> dict[Key, Sums]:
     """What events add to each day, negative where they take away; the database sums longer grains up from that.
 
+    Entries are counted by income and expense; what is transferred belongs to neither.
     `authors`: who recorded the entries that these events change but do not record.
     """
     days: dict[Key, Sums] = {}
     for journal_id, member_id, posting, sign in authored(events, authors or {}):
         key = (journal_id, posting.occurred_on, posting.category_id or NONE, member_id)
-        days.setdefault(key, Sums()).add(posting, sign)
+        sums = days.setdefault(key, Sums())
+        sums.entry_count += sign if posting.kind in {"income", "expense"} else 0
+        add(sums, posting, sign)
     return days
 
 
@@ -139,8 +127,8 @@ async def get_totals(
 async def _get_all_time(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
     """What the row of the book has summed up already."""
     book = head_of(await engine.fetch_fresh(_GET_BOOK, user_id, book_id))
-    flows = book["income_minor"] - book["expense_minor"] + book["transferred_minor"]
-    return totals_view([{**book, "dated_until_minor": flows}], book["currency"], book["opening_balance_minor"], None)
+    row = {**book, "dated_until_minor": net_minor(book)}
+    return totals_view([row], book["currency"], book["opening_balance_minor"], None)
 
 
 def totals_view(rows: Sequence[Any], currency: str, opening_balance_minor: int, group_by: str | None) -> dict[str, Any]:

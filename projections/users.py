@@ -1,9 +1,11 @@
 """Read model: the users, by the names and addresses that members of a book see of each other."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 from uuid import UUID
+
+import asyncpg
 
 from auth.user import User
 from eventstore.codec import RecordedEvent
@@ -14,6 +16,7 @@ from projections.engine import FIRST_JOURNAL, Engine, ReadModel
 _LOAD = statement(__package__, "load_users")
 _SAVE = statement(__package__, "save_users")
 _LIST_ACCOUNTS = statement(__package__, "list_accounts")
+_LIST = statement(__package__, "list_users")
 
 ACCOUNTS_PAGE: Final = 1_000
 
@@ -52,6 +55,11 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
 
 
 USERS: Final = ReadModel("users", "user", 1, ("users",), project)
+
+
+async def find_users(engine: Engine, user_ids: Collection[UUID]) -> dict[UUID, asyncpg.Record]:
+    """The name and the email of some users, by their ids; None of those who were erased."""
+    return {row["user_id"]: row for row in await engine.fetch_fresh(_LIST, list(user_ids))}
 
 
 async def list_accounts(engine: Engine) -> AsyncIterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from uuid import UUID
 from eventstore.sql import statement
 from ledger.money import format_amount
 from projections.engine import Engine
+from projections.postings import net_minor
 
 _GET = statement(__package__, "get_wallet")
 
@@ -25,7 +26,7 @@ def wallet_view(rows: Sequence[Any]) -> dict[str, Any]:
 def _wallet(rows: list[Any], currency: str) -> dict[str, Any]:
     income = sum(int(row["income_minor"]) for row in rows)
     expense = sum(int(row["expense_minor"]) for row in rows)
-    balances = {row["journal_id"]: _balance_minor(row) for row in rows}
+    balances = {row["journal_id"]: int(row["opening_balance_minor"]) + net_minor(row) for row in rows}
     return {
         "currency": currency,
         "income": format_amount(income, currency),
@@ -41,8 +42,3 @@ def _wallet(rows: list[Any], currency: str) -> dict[str, Any]:
             for row in rows
         ],
     }
-
-
-def _balance_minor(row: Any) -> int:
-    flows = row["income_minor"] - row["expense_minor"] + row["transferred_minor"]
-    return int(row["opening_balance_minor"] + flows)

@@ -1,5 +1,7 @@
-"""An event that no fold can take: the amendment of an entry that was never recorded."""
+"""An event that no fold can take: the amendment of an entry that was never recorded; and where read models stopped."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,10 +9,31 @@ import asyncpg
 from uuid_utils.compat import uuid7
 
 from eventstore.codec import Metadata, canonical, encode, metadata_fields
+from eventstore.database import Database
 from eventstore.keys import Keyring
 from tests.told import a_posting, an_entry
 
 MEMO = "the secret of the household"
+LIST = "SELECT * FROM poisoned ORDER BY since, journal_id, read_model"
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """Where a read model stopped; `attempts` since a process last started."""
+
+    journal_id: UUID
+    read_model: str
+    position: int
+    topic: str
+    reason: str
+    since: datetime
+    attempts: int
+    retried_at: datetime
+
+
+async def list_poisoned(database: Database) -> list[Poisoned]:
+    """List where read models stopped, the longest ago first."""
+    return [Poisoned(**row) for row in await database.fetch(LIST)]
 
 
 async def poison(owner: asyncpg.Connection, keyring: Keyring, metadata: Metadata, journal_id: UUID) -> int:

@@ -1,43 +1,23 @@
-"""Commands on whole accounts, asked by the user or by an admin: erase one, end its sessions, give and take roles."""
+"""Commands that erase a whole account, asked by the user or by an admin."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 from uuid import UUID
 
-from auth.api_token import REVOKED_BY_ADMIN, REVOKED_BY_ERASURE, ApiToken
-from auth.commands.deciding import Auth, decide_on_user, load_user, log_events, retrying, topics_of
+from auth.api_token import REVOKED_BY_ERASURE, ApiToken
+from auth.commands.deciding import Auth, load_user, log_events, retrying, topics_of
 from auth.commands.limiting import retrying_limited
 from auth.commands.proving import Proof, reauthenticate
-from auth.commands.sessions import end_sessions, endings_of
-from auth.errors import InvalidCredentials, UserNotFound
-from auth.session import ACCOUNT_ERASED, ENDED_BY_ADMIN
+from auth.commands.sessions import endings_of
+from auth.commands.users import WholeAccounts, find_any_user
+from auth.errors import InvalidCredentials
+from auth.session import ACCOUNT_ERASED
 from auth.user import EmailClaim, User, claim_id
-from eventstore.aggregate import Aggregate
 from eventstore.codec import Metadata, PlainEvent
 from eventstore.errors import Conflict
-from eventstore.store import Change, EventStore
+from eventstore.store import Change
 
 _TOKEN_EVENTS: Final = (ApiToken.Issued, ApiToken.Used, ApiToken.Revoked)
-
-FindIds = Callable[[UUID], Awaitable[Sequence[UUID]]]
-
-
-@dataclass(frozen=True)
-class WholeAccounts:
-    """The store, and what is to be known beyond a user's own stream."""
-
-    store: EventStore
-    pepper: bytes
-    list_sessions: FindIds
-    """Those of a user that have not ended, up to now."""
-    list_api_tokens: FindIds
-    """Those of a user that can be used, up to now."""
-    part_with: Callable[[UUID], Awaitable[Sequence[Change]]]
-    """What is to be recorded in the books of a user who is to be erased. Raises where some are shared."""
-    catch_up: Callable[[Sequence[UUID]], Awaitable[None]]
-    """Brings what is read of some journals up to them: what is erased is gone from there, what has ended refused."""
 
 
 async def erase_own_account(
@@ -128,57 +108,3 @@ async def _revocations(accounts: WholeAccounts, user_id: UUID, reason: str) -> l
         for stream_id, event in last.items()
         if event is not None and not isinstance(event.event, ApiToken.Revoked)
     ]
-
-
-async def end_all_sessions(accounts: WholeAccounts, metadata: Metadata, user_id: UUID) -> None:
-    """End all sessions of a user's, and revoke the API tokens. Raises: UserNotFound, TooManySignIns."""
-    if await load_user(accounts, user_id) is None:
-        raise UserNotFound
-
-    async def revoke() -> None:
-        for token_id in await accounts.list_api_tokens(user_id):
-            token = await accounts.store.load(user_id, ApiToken, token_id)
-            if token is not None and not token.revoked:
-                token.revoke(REVOKED_BY_ADMIN)
-                await accounts.store.append(metadata, [Change(user_id, token)])
-                log_events([ApiToken.Revoked.TOPIC], user_id, metadata.request_id)
-
-    await end_sessions(accounts, metadata, user_id, None, ENDED_BY_ADMIN)
-    await retrying(revoke)
-    await accounts.catch_up([user_id])
-
-
-async def change_roles(
-    accounts: WholeAccounts, metadata: Metadata, user_id: UUID, change: Callable[[User], None]
-) -> None:
-    """Give or take a role. Raises: UserNotFound, TooManySignIns."""
-    if await load_user(accounts, user_id) is None:
-        raise UserNotFound
-
-    async def decide(user: User) -> Sequence[Aggregate]:
-        change(user)
-        return [user]
-
-    await decide_on_user(accounts, metadata, user_id, decide)
-
-
-async def find_any_user(accounts: WholeAccounts, user_id: UUID) -> User:
-    """A user who may be erased. Raises: UserNotFound."""
-    user = await accounts.store.load(user_id, User, user_id)
-    if user is None:
-        raise UserNotFound
-    return user
-
-
-async def find_user_id(accounts: WholeAccounts, name: str) -> UUID:
-    """The id of a user who is named by it, or by the e-mail address. Raises: UserNotFound."""
-    if "@" not in name:
-        try:
-            return UUID(name)
-        except ValueError:
-            raise UserNotFound from None
-    journal_id = claim_id(accounts.pepper, name)
-    claim = await accounts.store.load(journal_id, EmailClaim, journal_id)
-    if claim is None or claim.user_id is None:
-        raise UserNotFound
-    return claim.user_id

@@ -1,7 +1,6 @@
 """Commands on the signing keys, and how a process keeps up with them."""
 
 import asyncio
-import base64
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Final
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
 
 from auth.commands.deciding import retrying
 from auth.signing_keys import JOURNAL_ID, SigningKey, SigningKeys
@@ -71,7 +71,7 @@ def token_keys(keys: SigningKeys, spare_seed: bytes) -> list[TokenKey]:
     kept there: then the spare one signs, which all processes derive alike.
     """
     found = [
-        TokenKey(base64.urlsafe_b64decode(f"{key.private_key}="), verifies_until(key))
+        TokenKey(base64url_to_bytes(key.private_key), verifies_until(key))
         for key in keys.keys.values()
         if not key.retired and key.private_key is not None
     ]
@@ -131,7 +131,7 @@ async def _load(store: EventStore) -> SigningKeys:
 def _pair(seed: bytes) -> tuple[str, str, str]:
     """A key as its event tells it: kid, public and private half."""
     key = TokenKey(seed)
-    return key.kid, key.jwk["x"], base64.urlsafe_b64encode(seed).rstrip(b"=").decode("ascii")
+    return key.kid, key.jwk["x"], bytes_to_base64url(seed)
 
 
 def states(keys: SigningKeys, now: datetime) -> Sequence[tuple[SigningKey, str]]:

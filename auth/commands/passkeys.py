@@ -33,7 +33,7 @@ async def begin_passkey(
         user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
         existing = await list_passkeys(auth, user_id)
         if len(existing) >= PASSKEYS_MAX:
-            raise TooManyPasskeys
+            raise TooManyPasskeys(PASSKEYS_MAX)
         await record(auth, metadata, user_id, proof)
         return auth.ceremonies.registration_options(user_id, user.email, existing)
 

@@ -26,9 +26,7 @@ async def create_token(request: web.Request) -> web.Response:
     lifetime, user_id = timedelta(seconds=body.pop("expires_in_seconds")), request[PRINCIPAL].user_id
     count_live = request.app[COUNT_API_TOKENS]
     issued = await commands.issue_token(request.app[AUTH], metadata, user_id, count_live, **body, lifetime=lifetime)
-    response = answer(_view(issued), status=201, replayed=issued.replayed)
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return answer(_view(issued), status=201, replayed=issued.replayed)
 
 
 async def revoke_token(request: web.Request) -> web.Response:

@@ -55,7 +55,7 @@ async def introspect(request: web.Request) -> web.Response:
     except Refused as refused:
         return _refusal(refused)
     claims = await commands.introspect(request.app[AUTH], request.app[BEARER], token, asker.user_id)
-    return _unstored(answer(claims))
+    return answer(claims)
 
 
 @public
@@ -70,7 +70,7 @@ async def revoke(request: web.Request) -> web.Response:
     if user_id is not None:
         _log.info("token revoked by its holder", client_id=asker.client_id, user_id=user_id, request_id=request_id)
         await request.app[CATCH_UP](user_id)
-    return _unstored(web.Response())
+    return web.Response()
 
 
 async def _authenticated(request: web.Request) -> Asker:
@@ -124,9 +124,4 @@ def _refusal(refused: Refused) -> web.Response:
     response = answer({"error": refused.error}, status=refused.status)
     if refused.challenge is not None:
         response.headers["WWW-Authenticate"] = refused.challenge
-    return _unstored(response)
-
-
-def _unstored(response: web.Response) -> web.Response:
-    response.headers["Cache-Control"] = "no-store"
     return response

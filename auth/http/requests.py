@@ -13,7 +13,7 @@ from marshmallow import Schema
 from auth.addresses import Network, client_address
 from auth.commands.bearer import BearerTokens
 from auth.commands.deciding import Auth
-from auth.commands.erasure import WholeAccounts
+from auth.commands.users import WholeAccounts
 from auth.errors import AuthError
 from auth.later import Later
 from auth.middleware import PRINCIPAL, REQUEST_ID

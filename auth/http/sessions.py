@@ -40,7 +40,7 @@ def routes() -> list[web.RouteDef]:
 @public
 async def sign_in(request: web.Request) -> web.Response:
     body = await body_of(request, _SIGN_IN)
-    return _answer_tokens(await commands.sign_in(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request)))
+    return answer(await commands.sign_in(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request)))
 
 
 @public
@@ -62,7 +62,7 @@ async def show_passkey_options(request: web.Request) -> web.Response:
 async def sign_in_with_passkey(request: web.Request) -> web.Response:
     body = await body_of(request, _SIGN_IN_WITH_PASSKEY)
     tokens = await commands.sign_in_with_passkey(request.app[AUTH], request[REQUEST_ID], **body, **client_of(request))
-    return _answer_tokens(tokens)
+    return answer(tokens)
 
 
 @public
@@ -73,7 +73,7 @@ async def refresh(request: web.Request) -> web.Response:
     except RefreshTokenReused as error:
         await request.app[CATCH_UP](error.user_id)
         raise InvalidRefreshToken from None  # a thief need not learn more
-    return _answer_tokens(tokens)
+    return answer(tokens)
 
 
 async def sign_out(request: web.Request) -> web.Response:
@@ -103,10 +103,4 @@ async def end_other_sessions(request: web.Request) -> web.Response:
 async def show_keys(request: web.Request) -> web.Response:
     response = answer(request.app[AUTH].tokens.jwks())
     response.headers["Cache-Control"] = f"public, max-age={KEYS_CACHED_SECONDS}"
-    return response
-
-
-def _answer_tokens(tokens: commands.Tokens) -> web.Response:
-    response = answer(tokens)
-    response.headers["Cache-Control"] = "no-store"
     return response

@@ -8,7 +8,6 @@ from eventstore.errors import Conflict
 from eventstore.store import Change
 from ledger.book import OWNERS, WRITERS, Book, Category
 from ledger.commands.deciding import (
-    ATTEMPTS_MAX,
     BookCheck,
     Ledger,
     Settled,
@@ -16,10 +15,11 @@ from ledger.commands.deciding import (
     load_book,
     minor_units,
     position_of,
+    retrying,
     settled,
     unconditional,
 )
-from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField, TooBusy
+from ledger.errors import BookNotFound, IdempotencyKeyReused, InvalidField
 from ledger.money import is_currency
 from ledger.starter import starter_categories
 
@@ -29,7 +29,8 @@ async def open_book(
 ) -> Settled:
     if not is_currency(currency):
         raise InvalidField("currency", f"“{currency}” is no ISO 4217 currency code, such as KRW.")
-    if metadata.actor is None:
+    owner_id = metadata.actor
+    if owner_id is None:
         raise BookNotFound
     book = Book(
         id=ledger.id_for(metadata),
@@ -37,20 +38,22 @@ async def open_book(
         description=description,
         currency=currency,
         opening_balance_minor=minor_units("opening_balance", opening_balance, currency),
-        owner_id=metadata.actor,
+        owner_id=owner_id,
         categories=starter_categories(language, ledger.new_id),
     )
-    for _ in range(ATTEMPTS_MAX):
-        _, not_erased = await ledger.find_user(metadata.actor)
+
+    async def attempt() -> Settled:
+        _, not_erased = await ledger.find_user(owner_id)
         try:
             appended = await ledger.store.append(metadata, [Change(book.id, book)], not_erased)
         except Conflict as conflict:
-            if conflict.stream_id == book.id:
-                return await _opened_before(ledger, metadata, book.id)
-        else:
-            ledger.books[book.id] = book
-            return settled(metadata, book, appended)
-    raise TooBusy
+            if conflict.stream_id != book.id:
+                raise
+            return await _opened_before(ledger, metadata, book.id)
+        ledger.books[book.id] = book
+        return settled(metadata, book, appended)
+
+    return await retrying(attempt)
 
 
 async def _opened_before(ledger: Ledger, metadata: Metadata, book_id: UUID) -> Settled:

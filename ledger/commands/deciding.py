@@ -26,7 +26,7 @@ from eventstore.store import AnyAggregate, Appended, Change, EventStore, Guard, 
 from ledger.book import MEMBERS, WRITERS, Book
 from ledger.entry import Entry
 from ledger.errors import BookNotFound, EntryNotFound, IdempotencyKeyReused, InvalidField, LedgerError, TooBusy
-from ledger.money import parse_amount
+from ledger.money import parse_amount, require_positive
 
 ATTEMPTS_MAX: Final = 10
 CACHED_BOOKS_MAX: Final = 2_000
@@ -159,7 +159,8 @@ async def change_book(
     check: BookCheck = unconditional,
 ) -> Settled:
     """Change the stored book; the cached one serves others meanwhile and is never changed in place."""
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt() -> Settled:
         book = await load_book(ledger, book_id)
         book.require_role(metadata.actor, MEMBERS)
         done_at = position_of(book, metadata)
@@ -170,12 +171,20 @@ async def change_book(
         change(book)
         if not book.unrecorded_events():
             return Settled(book)
-        try:
-            appended = await ledger.store.append(metadata, [Change(book_id, book)])
-        except Conflict:
-            continue
+        appended = await ledger.store.append(metadata, [Change(book_id, book)])
         ledger.books[book_id] = book
         return settled(metadata, book, appended)
+
+    return await retrying(attempt)
+
+
+async def retrying(attempt: Callable[[], Awaitable[Decided]]) -> Decided:
+    """Decide anew where what was decided on moved on meanwhile. Raises: TooBusy."""
+    for _ in range(ATTEMPTS_MAX):
+        try:
+            return await attempt()
+        except Conflict:
+            continue
     raise TooBusy
 
 
@@ -259,8 +268,6 @@ def minor_units(field: str, text: str, currency: str, *, positive: bool = False)
     """Raises: InvalidField."""
     try:
         amount_minor = parse_amount(text, currency)
+        return require_positive(amount_minor) if positive else amount_minor
     except ValueError as error:
         raise InvalidField(field, str(error)) from None
-    if positive and amount_minor <= 0:
-        raise InvalidField(field, "An amount is greater than zero; say income or expense by its kind.")
-    return amount_minor

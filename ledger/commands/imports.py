@@ -12,12 +12,10 @@ from msgspec import Struct
 
 from eventstore.bulk import chunked
 from eventstore.codec import Metadata, PlainEvent, RecordedEvent
-from eventstore.errors import Conflict
 from eventstore.store import replay
 from ledger.batch import Batch, Recogniser, Row
 from ledger.book import MEMBERS, OWNERS, Book, fold_case
 from ledger.commands.deciding import (
-    ATTEMPTS_MAX,
     Ledger,
     decide_on_book,
     guard_on,
@@ -25,10 +23,11 @@ from ledger.commands.deciding import (
     made_before,
     position_of,
     require_writer,
+    retrying,
 )
 from ledger.commands.spool import Spool, spooled
 from ledger.entry import Entry, Posting
-from ledger.errors import BatchNotFound, TooBusy
+from ledger.errors import BatchNotFound
 
 STREAMS_READ_MAX: Final = 50
 ROWS_MAX: Final = 50
@@ -141,14 +140,14 @@ async def revert_batch(ledger: Ledger, metadata: Metadata, book_id: UUID, batch_
 
 async def _until_recorded(ledger: Ledger, book_id: UUID, attempt: Callable[[Book], Awaitable[Decided]]) -> Decided:
     """Decide on the stored book, again where another was faster. Raises: TooBusy."""
-    for _ in range(ATTEMPTS_MAX):
+
+    async def attempt_on_stored() -> Decided:
         try:
             return await attempt(await load_book(ledger, book_id))
-        except Conflict:
-            continue
         finally:
             ledger.books.pop(book_id, None)
-    raise TooBusy
+
+    return await retrying(attempt_on_stored)
 
 
 async def _recognise(ledger: Ledger, book_id: UUID, rows: Spool[Row]) -> _Plan:

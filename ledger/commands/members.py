@@ -7,12 +7,10 @@ from uuid import UUID
 import structlog
 
 from eventstore.codec import Metadata
-from eventstore.errors import Conflict
 from eventstore.store import Change, EventStore
 from eventstore.tokens import StreamToken
 from ledger.book import MEMBERS, OWNER, OWNERS, Book
 from ledger.commands.deciding import (
-    ATTEMPTS_MAX,
     BookCheck,
     Ledger,
     Settled,
@@ -21,9 +19,10 @@ from ledger.commands.deciding import (
     guard_on,
     made_before,
     position_of,
+    retrying,
     unconditional,
 )
-from ledger.errors import BooksShared, InvitationNotFound, TooBusy
+from ledger.errors import BooksShared, InvitationNotFound
 from ledger.invitation import LIFETIME, Invitation
 
 NO_ROLE: Final = "none"
@@ -58,28 +57,27 @@ async def invite(
 async def accept_invitation(ledger: Ledger, metadata: Metadata, text: str) -> tuple[Settled, str]:
     """Join the book that an invitation is for. Returns: the book, and the role in it."""
     token = StreamToken.parse(text)
-    if token is None or metadata.actor is None:
+    actor = metadata.actor
+    if token is None or actor is None:
         raise InvitationNotFound
-    for _ in range(ATTEMPTS_MAX):
-        email, not_erased = await ledger.find_user(metadata.actor)
+
+    async def attempt() -> tuple[Settled, str]:
+        email, not_erased = await ledger.find_user(actor)
         # The book first: one that has somebody more than the invitation tells would refuse the retry that it owes.
         book = await ledger.store.load(token.journal_id, Book, token.journal_id)
         invitation = await ledger.store.load(token.journal_id, Invitation, token.stream_id)
         if book is None or invitation is None or not book.members:
             raise InvitationNotFound
         done_at = position_of(invitation, metadata)
-        if done_at is not None and invitation.accepted_by == metadata.actor:
+        if done_at is not None and invitation.accepted_by == actor:
             return Settled(book, done_at, replayed=True), invitation.role
-        invitation.accept(metadata.actor, email, token, ledger.clock())
-        book.join(metadata.actor, invitation.role, invitation.id)
-        try:
-            await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)], not_erased)
-        except Conflict:
-            continue
+        invitation.accept(actor, email, token, ledger.clock())
+        book.join(actor, invitation.role, invitation.id)
+        await ledger.store.append(metadata, [Change(book.id, book), Change(book.id, invitation)], not_erased)
         ledger.books[book.id] = book
-        _tell(Settled(book), metadata, metadata.actor, invitation.role)
-        return Settled(book), invitation.role
-    raise TooBusy
+        return _tell(Settled(book), metadata, actor, invitation.role), invitation.role
+
+    return await retrying(attempt)
 
 
 async def part_with(store: EventStore, user_id: UUID, book_ids: Iterable[UUID]) -> list[Change]:

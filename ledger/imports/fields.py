@@ -17,7 +17,7 @@ from marshmallow.fields import Field
 
 from ledger.errors import InvalidField
 from ledger.exports.csv import from_cell, split_tags
-from ledger.money import parse_amount
+from ledger.money import parse_amount, require_positive
 from ledger.schemas import MEMO_LENGTH_MAX, Day, Name, Tags, Text
 
 CACHED_MAX: Final = 2_000
@@ -163,12 +163,9 @@ def _is_nothing(text: str, read_amount: Callable[[str], int]) -> bool:
 def positive(field: str, read_amount: Callable[[str], int], text: str) -> int:
     """Read an amount greater than zero. Raises: InvalidField."""
     try:
-        amount_minor = read_amount(text)
+        return require_positive(read_amount(text))
     except ValueError as error:
         raise InvalidField(field, str(error)) from None
-    if amount_minor <= 0:
-        raise InvalidField(field, "An amount is greater than zero; say income or expense by its kind.")
-    return amount_minor
 
 
 def category_reader() -> Callable[[str], str | None]:

@@ -1,4 +1,4 @@
--- Begin to read journals that are new to a read model; a row per journal begun or not, with its kind.
+-- Begin to read journals with each read model of their kind that has not begun them; returns nothing.
 -- $1 journal_ids
 INSERT INTO checkpoints (journal_id, read_model, generation, position)
 SELECT j.journal_id, r.name, r.generation, 0 FROM journals j JOIN read_models r USING (kind)

@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS readmodels.rebuilds (
     generation int NOT NULL,
     version    int NOT NULL,            -- of the code that folds it
     purpose    text NOT NULL,           -- verify; rebuild; replace: also by rows that differ
-    state      text NOT NULL,           -- filling, catching up, indexing, comparing; done, failed, cancelled
+    state      text NOT NULL,           -- filling, catching up, indexing, comparing, swapping; done, cancelled
     wanted     text NOT NULL,           -- run, pause or cancel
     indexes    text[] NOT NULL,         -- the statements that make them, once the tables are filled
     started_at timestamptz NOT NULL DEFAULT now(),

@@ -1,4 +1,4 @@
--- A row per session of a user, ended ones included until they are swept.
+-- A row per session of a user, ended ones included.
 CREATE TABLE sessions (
     journal_id   uuid NOT NULL,             -- the user
     session_id   uuid NOT NULL,

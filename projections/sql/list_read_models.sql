@@ -1,4 +1,5 @@
--- The read models: how large they are (rows are an estimate), how far behind, and what is being rebuilt of them.
+-- The read models: how large they are (rows are an estimate), how far behind, in how many journals they stopped, and
+-- what is being rebuilt of them.
 -- $1 names  $2 of each, its tables joined by commas
 WITH known AS (
     SELECT r.*, u.tables FROM read_models r JOIN unnest($1::text[], $2::text[]) AS u (name, tables) USING (name)
@@ -12,7 +13,8 @@ WITH known AS (
 )
 SELECT r.name, r.version, r.generation, b.state, b.wanted, b.generation AS rebuilt_generation,
        coalesce(s.rows, 0) AS rows, coalesce(s.bytes, 0) AS bytes, coalesce(l.journals, 0) AS journals_behind,
-       coalesce(l.events, 0) AS lag_events, coalesce(l.seconds, 0) AS lag_seconds
+       coalesce(l.events, 0) AS lag_events, coalesce(l.seconds, 0) AS lag_seconds,
+       (SELECT count(*) FROM poisoned p WHERE p.read_model = r.name) AS poisoned
 FROM known r
 LEFT JOIN behind l USING (name)
 LEFT JOIN rebuilds b ON b.read_model = r.name AND b.state NOT IN ('done', 'cancelled')

@@ -1,9 +1,11 @@
 -- The stream of a book up to a moment, for a member of today; at least one row where the book exists.
 -- until, until_at: how far its journal had come then, and when it came there; 0 and null before it began.
--- $1 user_id  $2 journal_id  $3 position (null: by time)  $4 time
+-- $1 user_id  $2 journal_id  $3 position (null: by time)  $4 time (null too: now)
 WITH book AS MATERIALIZED (
     SELECT h.journal_id, h.stale, m.role,
-           CASE WHEN $3::bigint IS NULL THEN position_at(h.journal_id, $4) ELSE least($3, h.position) END AS until
+           CASE WHEN $3::bigint IS NOT NULL THEN least($3, h.position)
+                WHEN $4::timestamptz IS NOT NULL THEN position_at(h.journal_id, $4)
+                ELSE h.position END AS until
     FROM heads h LEFT JOIN members m ON m.journal_id = h.journal_id AND m.user_id = $1
     WHERE h.journal_id = $2 AND h.kind = 'book'
 )

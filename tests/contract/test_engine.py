@@ -22,9 +22,9 @@ from projections.engine import BYTES_MAX, EVENTS_MAX, FIRST_JOURNAL, Engine, may
 from projections.entries import get_entry, list_entries
 from projections.finding import Filters
 from projections.paging import Page
-from projections.postings import NONE
+from projections.postings import NONE, Sums
 from projections.read_models import READ_MODELS
-from projections.totals import Sums, fold, get_totals
+from projections.totals import fold, get_totals
 from projections.wallet import get_wallet
 from tests.contract.books import everything, guard_on, opened, recorded
 from tests.contract.test_bulk import a_batch, plain

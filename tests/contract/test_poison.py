@@ -22,7 +22,7 @@ from projections.finding import Filters
 from projections.moments import Moment
 from projections.paging import Page
 from projections.past_books import get_book_at, get_wallet_at
-from projections.poison import Poisoned, ProjectionStopped, count_poisoned, list_poisoned
+from projections.poison import ProjectionStopped, count_poisoned
 from projections.projector import Projector
 from projections.read_models import READ_MODELS
 from projections.spending import SPENDING
@@ -31,7 +31,7 @@ from projections.totals import TOTALS, get_totals
 from projections.wallet import get_wallet
 from tests.contract.books import opened, recorded
 from tests.fault.until import until
-from tests.poison import MEMO, append_unreadable, poison
+from tests.poison import MEMO, Poisoned, append_unreadable, list_poisoned, poison
 from tests.told import STRANGER, a_posting, an_entry
 
 ALL_TIME = (date.min, date.max, None)

@@ -11,14 +11,13 @@ from projections.administration import administering
 from projections.engine import Engine
 from projections.generations import owning
 from projections.migrate import migrate_database
-from projections.poison import list_poisoned
 from projections.read_models import READ_MODELS
 from projections.rebuild import NewVersionStops, rebuild, resume, verify
 from projections.totals import TOTALS
 from tests.contract.books import opened, recorded
 from tests.contract.test_poison import repaired
 from tests.contract.test_rebuild import _die_at, _Killed
-from tests.poison import append_unreadable, poison
+from tests.poison import append_unreadable, list_poisoned, poison
 from tests.told import a_posting
 
 NOTHING = {"count": 0, "listed": []}

@@ -26,7 +26,8 @@ from ledger.operation import Operation  # noqa: F401
 from ledger.share import ShareLink  # noqa: F401
 from projections import entries, sessions
 from projections.books import Books
-from projections.totals import Sums, fold
+from projections.postings import Sums
+from projections.totals import fold
 from tests.contract.golden import TOPICS, aggregate_classes, event_classes, form_of, lines, load
 from tests.given import an_id
 

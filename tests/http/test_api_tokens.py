@@ -30,7 +30,7 @@ async def test_token_is_shown_once_with_what_it_may(home):
     token = answer.json
 
     assert answer.status == 201
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "private, no-store"
     assert {"id", "token", "name", "scopes", "books", "created_at", "expires_at", "last_used_on"} == token.keys()
     assert token["token"].startswith("gyb_")
     assert (token["name"], token["scopes"], token["books"]) == ("가계 스크립트", ["read", "write"], None)

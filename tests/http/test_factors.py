@@ -295,7 +295,7 @@ async def test_passkey_is_registered_and_listed(home):
 async def test_passkey_signs_in_without_a_password(guest, home, phone):
     answer = await sign_in_by(guest, phone)
 
-    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "private, no-store")
     assert amr(answer) == ["swk", "mfa"]
     assert (await Household(guest.client, tokens=answer.json).get("/users/me")).json["email"] == "mina@example.com"
     (listed,) = (await home.get(PASSKEYS)).items

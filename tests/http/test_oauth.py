@@ -37,7 +37,7 @@ async def ask(asker, what, token, headers=None, **fields):
 async def introspected(asker, token, **fields):
     answer = await ask(asker, "introspect", token, **fields)
     assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Cache-Control"] == "private, no-store"
     return answer.json
 
 

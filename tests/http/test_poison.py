@@ -5,10 +5,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from projections.poison import list_poisoned
 from tests.fault.until import until
 from tests.http.conftest import entries_of
-from tests.poison import append_unreadable, poison
+from tests.poison import append_unreadable, list_poisoned, poison
 
 
 @pytest.fixture

@@ -224,7 +224,7 @@ async def test_link_shows_the_entry_and_nothing_else_to_anybody(home, guest, str
     for anybody in (guest, stranger, home):
         answer = await look(anybody, link)
         assert (200, expected) == (answer.status, answer.json)
-        assert ("noindex", "no-referrer", "no-store") == secluded(answer)
+        assert ("noindex", "no-referrer", "private, no-store") == secluded(answer)
         assert "ETag" not in answer.headers
 
 
@@ -350,7 +350,7 @@ async def test_looks_that_show_nothing_do_not_count(home, guest, entry):
     link = await share(home, entry)
     path = f"/s/{link['code']}"
     head = await guest.ask("HEAD", path)
-    assert (200, b"", "no-store") == (head.status, head.content, head.headers["Cache-Control"])
+    assert (200, b"", "private, no-store") == (head.status, head.content, head.headers["Cache-Control"])
     await home.delete(path_of(entry))
     assert 404 == (await guest.get(path)).status
     await home.post(f"{path_of(entry)}/restore")

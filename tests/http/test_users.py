@@ -130,7 +130,7 @@ async def test_sign_in_answers_tokens_that_no_cache_keeps(guest):
     answer = await guest.post("/users/signin", {**SIGN_IN, "email": "MINA@example.com"})
 
     tokens = answer.json
-    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "private, no-store")
     assert set(tokens) == TOKENS
     assert (tokens["token_type"], tokens["expires_in"]) == ("Bearer", 900)
     assert tokens["refresh_expires_in"] > 7 * 24 * 3600
@@ -183,7 +183,7 @@ async def test_refresh_rotates_and_both_new_tokens_work(home):
     renewed = Household(home.client, tokens=first.json)
     second = await refresh(renewed)
 
-    assert (first.status, first.headers["Cache-Control"]) == (200, "no-store")
+    assert (first.status, first.headers["Cache-Control"]) == (200, "private, no-store")
     assert set(first.json) == TOKENS
     assert first.json["refresh_token"] != home.tokens["refresh_token"]
     assert (await renewed.get("/users/me")).status == 200

@@ -13,8 +13,8 @@ from projections import api_tokens, entries, sessions, totals
 from projections.api_tokens import ApiTokenRow
 from projections.books import Books, ClosingRow, MemberRow
 from projections.entries import EntryRow
+from projections.postings import Sums
 from projections.sessions import SessionRow
-from projections.totals import Sums
 from tests.given import an_id
 from tests.told import (
     BOOK,

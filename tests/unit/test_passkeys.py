@@ -43,7 +43,8 @@ def test_passkey_that_was_here_before_is_not_taken_again():
 
 def test_passkeys_are_limited_and_a_removed_one_makes_room():
     full = [registered(an_id(100 + number)) for number in range(PASSKEYS_MAX - 1)]
-    given(none_yet(), registered(), *full).when(registered(OTHER)).raises(TooManyPasskeys)
+    refused = given(none_yet(), registered(), *full).when(registered(OTHER)).raises(TooManyPasskeys)
+    assert PASSKEYS_MAX == refused.passkeys_max
     given(none_yet(), registered(), *full, removed).when(registered(OTHER)).then((Passkeys.Registered, {}))
 
 

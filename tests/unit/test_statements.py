@@ -4,9 +4,7 @@ from datetime import date
 
 from ledger.entry import TRANSFER_IN, TRANSFER_OUT
 from projections import spending, statements
-from projections.postings import NONE
-from projections.statements import Flows
-from projections.totals import Sums
+from projections.postings import NONE, Sums
 from tests.given import an_id
 from tests.told import BOOK, DAY, EDITOR, ENTRY, OWNER, Journal, a_book, a_posting, an_entry
 
@@ -20,7 +18,7 @@ def test_fold_of_entries_adds_to_their_month_whatever_their_day_category_and_kin
     journal.record(an_entry(an_id(2), a_posting(70, kind="income", category_id=None, occurred_on=NOVEMBER)))
     journal.record(an_entry(an_id(3), a_posting(4, kind=TRANSFER_OUT)))
     journal.record(an_entry(an_id(4), a_posting(1, kind=TRANSFER_IN)))
-    assert {(BOOK, NOVEMBER): Flows(70, 5, -3, 4)} == statements.fold(journal.events)
+    assert {(BOOK, NOVEMBER): Sums(70, 5, -3, 4)} == statements.fold(journal.events)
     assert {(BOOK, NOVEMBER, OWNER): Sums(70, 5, 0, 2)} == spending.fold(journal.events)
 
 
@@ -30,8 +28,8 @@ def test_fold_of_an_entry_moved_to_another_month_takes_it_from_the_first_and_fro
     entry.amend(a_posting(8, occurred_on=DECEMBER), "", [])
     moved = journal.record(entry, actor=EDITOR)
     assert {
-        (BOOK, NOVEMBER): Flows(0, -5, 0, -1),
-        (BOOK, DECEMBER): Flows(0, 8, 0, 1),
+        (BOOK, NOVEMBER): Sums(0, -5, 0, -1),
+        (BOOK, DECEMBER): Sums(0, 8, 0, 1),
     } == statements.fold(moved)
     assert {
         (BOOK, NOVEMBER, OWNER): Sums(0, -5, 0, -1),

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger.entry import TRANSFER_IN, TRANSFER_OUT
-from projections.postings import NONE
-from projections.totals import GRAINS, Piece, Sums, cut, fold
+from projections.postings import NONE, Sums
+from projections.totals import GRAINS, Piece, cut, fold
 from tests.given import an_id
 from tests.told import BOOK, DAY, EDITOR, ENTRY, FOOD, OWNER, SALARY, Journal, a_book, a_posting, an_entry
 
