@@ -27,6 +27,7 @@ from auth.edge import edge
 from auth.http import requests
 from auth.middleware import actor_of, authenticate, authentication, public
 from auth.opening import open_identity
+from auth.serving import Runner
 from eventstore.collector import spare_collector
 from eventstore.errors import JournalNotWritable, StoreUnavailable
 from eventstore.logs import configure_logging
@@ -67,7 +68,7 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             await stack.enter_async_context(projecting(settings, storage, projector, now))
 
         uploads = ledger.http.UPLOADS | auth.http.FORMS
-        door = edge(frozenset(settings.cors_origins), lambda error, id_: problem_of(error, STATUSES, id_), uploads)
+        door = edge(frozenset(settings.cors_origins), answer_error, uploads)
         middlewares = [door, authentication(identity.bearer, denylist), attribution(actor_of)]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         ledger.http.provide(app, settings, store, master_key, now, identity.find_user)
@@ -83,6 +84,10 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def answer_error(error: Exception, request_id: str) -> web.Response:
+    return problem_of(error, STATUSES, request_id)
 
 
 @public
@@ -179,7 +184,7 @@ async def serve(settings: Settings, *, is_worker: bool) -> None:
             await supervise(settings, dsn, stop)
             return
         async with open_app(settings, dsn) as app:
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS_MAX)
+            runner = Runner(app, answer_error, shutdown_timeout=STOP_SECONDS_MAX)
             await runner.setup()
             try:
                 await web.TCPSite(runner, settings.host, settings.port, reuse_port=is_worker).start()

@@ -39,8 +39,7 @@ def edge(
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         began_at = time.perf_counter()
-        asked_id = request.headers.get("X-Request-Id", "")
-        request_id = request[REQUEST_ID] = asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
+        request_id = request[REQUEST_ID] = request_id_of(request)
         origin = request.headers.get("Origin")
         try:
             if origin in cors_origins and request.method == "OPTIONS":
@@ -50,10 +49,8 @@ def edge(
                 response = await handler(request)
         except Exception as error:
             response = answer_error(error, request_id)
+        dress(response, request_id)
         headers = response.headers
-        headers["X-Request-Id"] = request_id
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
         if cors_origins:
             headers["Vary"] = "Origin"
         if origin in cors_origins:
@@ -63,6 +60,20 @@ def edge(
         return response
 
     return middleware
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """The id that the client, or the proxy in front, gave to a request, or else a new one."""
+    asked_id = request.headers.get("X-Request-Id", "")
+    return asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
+
+
+def dress(response: web.StreamResponse, request_id: str) -> None:
+    """Put on the headers that every answer has."""
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
 
 
 def _require_type(request: web.Request, uploads: Mapping[str, frozenset[str]]) -> None:

@@ -28,6 +28,7 @@ PROTOCOL_PROBLEMS: Final[dict[int, tuple[str, str]]] = {
         "unsupported-media-type",
         "The body must be JSON, with the content type application/json, or a file to import.",
     ),
+    417: ("expectation-failed", "What the Expect header asks for cannot be met: only “100-continue” can."),
     422: ("invalid-request", "Some fields are not valid; each is named with what is wrong."),
     431: ("header-fields-too-large", "The header fields are too large."),
     500: ("internal-error", "Something went wrong here; it was noted with the request id."),
