@@ -79,7 +79,11 @@ async def operation_of(request: web.Request) -> Metadata:
     if KEY_HEADER not in request.headers:
         return request[METADATA]
     content = await request.read()
-    return keyed(request, canonical(orjson.loads(content) if content else {}))
+    body = orjson.loads(content) if content else {}
+    try:
+        return keyed(request, canonical(body))
+    except orjson.JSONEncodeError:  # it reads 1,024 levels and writes 254
+        raise ValidationError("The body is nested too deeply.") from None
 
 
 def keyed(request: web.Request, content: bytes) -> Metadata:
