@@ -16,6 +16,8 @@ from auth.middleware import PRINCIPAL, REQUEST_ID
 
 JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
 _EXPOSED: Final = "ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
+_HUNG_UP: Final = 499
+"""What the log says, as nginx's does, of a client that left before its answer; nobody gets it."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -48,7 +50,9 @@ def edge(
                 _require_type(request, uploads)
                 response = await handler(request)
         except Exception as error:
-            response = answer_error(error, request_id)
+            response = (
+                web.Response(status=_HUNG_UP) if _has_hung_up(request, error) else answer_error(error, request_id)
+            )
         dress(response, request_id)
         headers = response.headers
         if cors_origins:
@@ -74,6 +78,10 @@ def dress(response: web.StreamResponse, request_id: str) -> None:
     headers["X-Request-Id"] = request_id
     for name, value in _HEADERS.items():
         headers.setdefault(name, value)
+
+
+def _has_hung_up(request: web.Request, error: Exception) -> bool:
+    return isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing())
 
 
 def _require_type(request: web.Request, uploads: Mapping[str, frozenset[str]]) -> None:

@@ -5,8 +5,10 @@ from urllib.parse import quote
 
 import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
+from structlog.testing import capture_logs
 
 from auth.serving import TARGET_BYTES_MAX
+from tests.fault.until import until
 from tests.http.conftest import Answer, entries_of
 
 BODY = "Host: x\r\nContent-Type: application/json\r\n"
@@ -79,6 +81,17 @@ async def test_bad_chunk_is_400_at_once_and_also_late(client):
     answer = await heard(reader)
     writer.close()
     assert answer.outcome == (400, "bad-request")
+
+
+async def test_client_that_hangs_up_amid_its_body_is_no_error_of_ours(client):
+    _, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    writer.write(f"POST /users/signup HTTP/1.1\r\n{BODY}X-Request-Id: gone\r\nContent-Length: 9\r\n\r\n{{".encode())
+    await client.get("/livez")  # until then, the handler waits for the rest
+    with capture_logs() as lines:
+        writer.transport.abort()
+        line = await until(lambda: next((line for line in lines if line.get("request_id") == "gone"), None))
+
+    assert (line["event"], line["log_level"], line["status"]) == ("request", "info", 499)
 
 
 async def test_client_that_waits_for_100_continue_gets_it(client):
