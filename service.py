@@ -23,7 +23,7 @@ import ledger.http
 import projections.cli
 import projections.cli_replay
 import projections.web
-from auth.edge import edge
+from auth.edge import edge, media_types
 from auth.http import requests
 from auth.middleware import actor_of, authenticate, authentication, public
 from auth.opening import open_identity
@@ -67,9 +67,13 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         if settings.projector:
             await stack.enter_async_context(projecting(settings, storage, projector, now))
 
-        uploads = ledger.http.UPLOADS | auth.http.FORMS
-        door = edge(frozenset(settings.cors_origins), answer_error, uploads)
-        middlewares = [door, authentication(identity.bearer, denylist), attribution(actor_of)]
+        door = edge(frozenset(settings.cors_origins), answer_error)
+        middlewares = [
+            door,
+            authentication(identity.bearer, denylist),
+            media_types(ledger.http.UPLOADS | auth.http.FORMS),
+            attribution(actor_of),
+        ]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         ledger.http.provide(app, settings, store, master_key, now, identity.find_user)
         auth.http.provide(app, settings, identity)

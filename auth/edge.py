@@ -15,6 +15,8 @@ from uuid_utils import uuid7
 from auth.middleware import PRINCIPAL, REQUEST_ID
 
 JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
+_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
+"""Those that aiohttp undoes where it can; where it cannot, it refuses them itself; the rest it passes over."""
 _EXPOSED: Final = "ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
 _HUNG_UP: Final = 499
 """What the log says, as nginx's does, of a client that left before its answer; nobody gets it."""
@@ -31,12 +33,8 @@ _log = structlog.get_logger("http")
 def edge(
     cors_origins: frozenset[str],
     answer_error: Callable[[Exception, str], web.Response],
-    uploads: Mapping[str, frozenset[str]],
 ) -> Middleware:
-    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log.
-
-    `uploads`: the paths, as routed, that take files, and of which types.
-    """
+    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -47,7 +45,6 @@ def edge(
             if origin in cors_origins and request.method == "OPTIONS":
                 response: web.StreamResponse = _preflight(request)
             else:
-                _require_type(request, uploads)
                 response = await handler(request)
         except Exception as error:
             response = (
@@ -84,12 +81,29 @@ def _has_hung_up(request: web.Request, error: Exception) -> bool:
     return isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing())
 
 
+def media_types(uploads: Mapping[str, frozenset[str]]) -> Middleware:
+    """Refuse bodies that a route cannot read, once it is known that there is one, and that whoever asks may.
+
+    `uploads`: the paths, as routed, that take files, and of which types.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.can_read_body and request.match_info.http_exception is None:
+            _require_type(request, uploads)
+        return await handler(request)
+
+    return middleware
+
+
 def _require_type(request: web.Request, uploads: Mapping[str, frozenset[str]]) -> None:
-    """Raises: HTTPUnsupportedMediaType for a body of another type than the route takes."""
-    if request.can_read_body and request.content_type not in JSON_TYPES:
+    """Raises: HTTPUnsupportedMediaType for a body of another type, or encoded otherwise, than the route takes."""
+    if request.content_type not in JSON_TYPES:
         resource = request.match_info.route.resource
         if resource is None or request.content_type not in uploads.get(resource.canonical, frozenset()):
             raise web.HTTPUnsupportedMediaType
+    if ", ".join(request.headers.getall("Content-Encoding", ())).lower() not in _ENCODINGS:
+        raise web.HTTPUnsupportedMediaType
 
 
 def _preflight(request: web.Request) -> web.Response:

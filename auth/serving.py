@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import BadHttpMessage, LineTooLong
+from aiohttp.http_exceptions import BadHttpMessage, ContentEncodingError, LineTooLong
 
 from auth.edge import dress, request_id_of
 
@@ -92,6 +92,8 @@ def _as_answered(status: int, error: BaseException | None) -> Exception:
         return (
             web.HTTPRequestURITooLong() if error.args[1] == TARGET_BYTES_MAX else web.HTTPRequestHeaderFieldsTooLarge()
         )
+    if isinstance(error, ContentEncodingError):
+        return web.HTTPUnsupportedMediaType()
     if isinstance(error, BadHttpMessage) and error.message == _TOO_MANY_FIELDS:
         return web.HTTPRequestHeaderFieldsTooLarge()
     if status == HTTPStatus.BAD_REQUEST or not isinstance(error, Exception):
