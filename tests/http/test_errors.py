@@ -90,6 +90,29 @@ async def test_body_that_is_no_json_by_its_type_is_415(home, book):
             assert answer.outcome == (415, "unsupported-media-type"), (content_type, path)
 
 
+async def test_delete_reads_its_body_before_it_deletes(home, book):
+    entry = await home.record(book)
+    category = await home.category(book, "식비")
+    link = await home.made(f"{path_of(entry)}/shares")
+    for path in (
+        f"/books/{book['id']}",
+        f"/books/{book['id']}/categories/{category['id']}",
+        f"/books/{book['id']}/members/{await home.id}",
+        path_of(entry),
+        f"{path_of(entry)}/shares/{link['code']}",
+        "/users/me/sessions",
+        f"/users/me/sessions/{NOWHERE}",
+        f"/users/me/tokens/{NOWHERE}",
+    ):
+        assert (await home.delete(path, data=b'{"reason":"x"}', headers=JSON)).outcome == (422, "invalid-request"), path
+        assert (await home.delete(path, data=b"{", headers=JSON)).outcome == (400, "malformed-json"), path
+        too_large = BytesIO(b" " * (1024**2 + 1))
+        assert (await home.delete(path, data=too_large, headers=JSON)).outcome == (413, "payload-too-large"), path
+
+    assert (await home.get(path_of(entry))).json == entry
+    assert (await home.delete(path_of(entry), data=b"{}", headers=JSON)).status == 204
+
+
 async def test_body_encoded_in_a_way_that_nobody_undoes_is_415(home, book):
     for encoding in ("x", "gzip, gzip", "compress", "x-gzip", "br"):
         headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
