@@ -1,6 +1,8 @@
 """The server below the router: what cannot be read as a request is answered like every other error."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,28 +15,46 @@ from auth.edge import dress, request_id_of
 TARGET_BYTES_MAX: Final = 32_768
 """The longest path and query: the 300 categories of a book fit, with a text and a tag whose letters are taken apart."""
 _FIELD_BYTES_MAX: Final = 8_190
+IDLE_SECONDS_MAX: Final = 75
+"""Longer than nginx keeps a connection to us (60 s): it never asks on one that is about to be closed."""
+BODY_SECONDS_MAX: Final = 30
 _TOO_MANY_FIELDS: Final = "Too many headers received"
 
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 AnswerError = Callable[[Exception, str], web.Response]
 
 _log = structlog.get_logger("http")
 
 
 class Runner(web.AppRunner):
-    """Runs an application, and answers by `answer_error` too what never reaches it."""
+    """Runs an application, and answers by `answer_error` too what never reaches it.
 
-    def __init__(self, app: web.Application, answer_error: AnswerError, **options: Any) -> None:
+    `idle_seconds_max`: how long a connection may stay open without a request whose head has come whole.
+    `body_seconds_max`: how long a request may stay open of whose body nothing comes.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        answer_error: AnswerError,
+        *,
+        idle_seconds_max: float = IDLE_SECONDS_MAX,
+        body_seconds_max: float = BODY_SECONDS_MAX,
+        **options: Any,
+    ) -> None:
         options |= {"max_line_size": TARGET_BYTES_MAX, "max_field_size": _FIELD_BYTES_MAX}
-        super().__init__(app, access_log=None, **options)
-        self._answer_error = answer_error
+        super().__init__(app, access_log=None, keepalive_timeout=idle_seconds_max, **options)
+        self._answer_error, self._body_seconds_max = answer_error, body_seconds_max
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self._answer_error, self._kwargs)
+        made = await super()._make_server()
+        handle = partial(_handle, made.request_handler, self._body_seconds_max)
+        return _Server(handle, self._answer_error, request_factory=made.request_factory, **self._kwargs)
 
 
 class _Server(web.Server):
-    def __init__(self, made: web.Server, answer_error: AnswerError, options: dict[str, Any]) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory, **options)
+    def __init__(self, handle: Handle, answer_error: AnswerError, **options: Any) -> None:
+        super().__init__(handle, **options)
         self._answer_error = answer_error
 
     def __call__(self) -> web.RequestHandler:
@@ -78,7 +98,28 @@ class _Connection(web.RequestHandler):
             resp = self.handle_error(request, resp.status, resp)
         if request.content.exception() is not None:
             self._lingering_time = 0  # nothing more is to come
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
+
+
+async def _handle(handle: Handle, body_seconds_max: float, request: web.BaseRequest) -> web.StreamResponse:
+    """Handle a request; whoever waits for a body of which nothing comes gets an error."""
+    if request.content.is_eof():
+        return await handle(request)
+    watch = asyncio.create_task(_fail_when_stalled(request, body_seconds_max))
+    try:
+        return await handle(request)
+    finally:
+        watch.cancel()
+
+
+async def _fail_when_stalled(request: web.BaseRequest, seconds_max: float) -> None:
+    """A body that comes faster than it is read is held back by us, which is no fault of the client's."""
+    bytes_seen = None
+    while request.content.total_bytes != bytes_seen or not (request.transport and request.transport.is_reading()):
+        bytes_seen = request.content.total_bytes
+        await asyncio.sleep(seconds_max)
+    _fail_body(request, web.HTTPRequestTimeout())
 
 
 def _fail_body(request: web.BaseRequest, error: Exception) -> None:

@@ -4,10 +4,12 @@ import asyncio
 from urllib.parse import quote
 
 import pytest
+from aiohttp import web
 from multidict import CIMultiDict, CIMultiDictProxy
 from structlog.testing import capture_logs
 
-from auth.serving import TARGET_BYTES_MAX
+from auth.serving import TARGET_BYTES_MAX, Runner
+from service import answer_error, open_app
 from tests.fault.until import until
 from tests.http.conftest import Answer, entries_of
 
@@ -92,6 +94,38 @@ async def test_client_that_hangs_up_amid_its_body_is_no_error_of_ours(client):
         line = await until(lambda: next((line for line in lines if line.get("request_id") == "gone"), None))
 
     assert (line["event"], line["log_level"], line["status"]) == ("request", "info", 499)
+
+
+@pytest.fixture
+async def impatient(settings):
+    """A service that waits for nobody for long."""
+    async with open_app(settings, settings.database_url) as app:
+        runner = Runner(app, answer_error, idle_seconds_max=0.2, body_seconds_max=0.2)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield runner.addresses[0][1]
+        await runner.cleanup()
+
+
+async def test_connection_without_a_whole_head_is_closed_in_time(impatient):
+    for part in (b"", b"GET /livez HT", b"GET /livez HTTP/1.1\r\nHost: x\r\nA: "):
+        reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+        writer.write(part)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b"", part
+        writer.close()
+
+
+async def test_body_that_stops_coming_is_408_and_the_connection_closed(impatient):
+    for how in ("Content-Length: 9\r\n\r\n{", "Content-Length: 9\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+        writer.write(f"POST /users/signup HTTP/1.1\r\n{BODY}{how}".encode())
+        answer = await heard(reader)
+        assert answer.outcome == (408, "request-timeout"), how
+        assert answer.headers["Connection"] == "close"
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        writer.close()
 
 
 async def test_client_that_waits_for_100_continue_gets_it(client):
