@@ -68,12 +68,8 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
             await stack.enter_async_context(projecting(settings, storage, projector, now))
 
         door = edge(frozenset(settings.cors_origins), answer_error)
-        middlewares = [
-            door,
-            authentication(identity.bearer, denylist),
-            media_types(ledger.http.UPLOADS | auth.http.FORMS),
-            attribution(actor_of),
-        ]
+        types = media_types(ledger.http.UPLOADS | auth.http.FORMS)
+        middlewares = [door, authentication(identity.bearer, denylist), types, attribution(actor_of)]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         ledger.http.provide(app, settings, store, master_key, now, identity.find_user)
         auth.http.provide(app, settings, identity)
@@ -88,10 +84,6 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
 
 def now() -> datetime:
     return datetime.now(UTC)
-
-
-def answer_error(error: Exception, request_id: str) -> web.Response:
-    return problem_of(error, STATUSES, request_id)
 
 
 @public
@@ -174,6 +166,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ProjectionStopped: 503,
     StoreUnavailable: 503,
 }
+answer_error: Final = partial(problem_of, statuses=STATUSES)
 
 
 async def serve(settings: Settings, *, is_worker: bool) -> None:

@@ -90,11 +90,24 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         raise EnvValidationError(message, [message]) from None
 
 
+def time_zone_of(name: str) -> ZoneInfo:
+    """Find a time zone by its IANA name. Raises: ValueError.
+
+    Those begin with a capital letter; beside them lie others of the machine's own, such as localtime and right/UTC.
+    """
+    try:
+        if name[:1].isupper():
+            return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        pass
+    raise ValueError(name)
+
+
 def _require_time_zone(name: str) -> None:
     """Raises: ValidationError."""
     try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+        time_zone_of(name)
+    except ValueError:
         raise ValidationError("This is no IANA time zone such as Asia/Seoul.") from None
 
 

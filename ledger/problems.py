@@ -92,7 +92,7 @@ def _flat(path: str, messages: Any) -> Iterator[tuple[str, str]]:
         yield path, str(messages)
 
 
-def problem_of(error: Exception, statuses: Statuses, request_id: str) -> web.Response:
+def problem_of(error: Exception, request_id: str, statuses: Statuses) -> web.Response:
     """Turn an error into its answer; what is not expected is logged, and shows nothing of the inside."""
     if isinstance(error, web.RequestPayloadError):  # a body cut short, or not in the encoding that it claims
         error = web.HTTPBadRequest()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates, validates_schema
 
+from auth.schemas import AskPresent
 from ledger.money import parse_decimal
 from ledger.schemas import TAG_LENGTH_MAX, Day, Text
 from projections.exports import FORMATS
@@ -96,7 +97,7 @@ class AskShares(AskList, AskHistory):
     """The links to an entry."""
 
 
-class AskBooks(AskList):
+class AskBooks(AskList, AskPresent):
     state = _state("active", live="active")
 
 
