@@ -117,7 +117,8 @@ def _new_password() -> Normalized:
     )
 
 
-def _refuse_past(_: str) -> None:
+def refuse_past(_: str) -> None:
+    """Raises: ValidationError."""
     raise ValidationError("Only what is of a book, and the wallet, can be read as it was known.")
 
 
@@ -255,7 +256,7 @@ class AskPresent(Schema):
     class Meta:
         unknown = EXCLUDE
 
-    known_at = fields.String(validate=_refuse_past)
+    known_at = fields.String(validate=refuse_past)
 
 
 class Nothing(Strict):

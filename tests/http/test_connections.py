@@ -117,7 +117,11 @@ async def test_connection_without_a_whole_head_is_closed_in_time(impatient):
 
 
 async def test_body_that_stops_coming_is_408_and_the_connection_closed(impatient):
-    for how in ("Content-Length: 9\r\n\r\n{", "Content-Length: 9\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"):
+    for how in (
+        "Content-Length: 9\r\n\r\n{",
+        "Content-Length: 9\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    ):
         reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
         writer.write(f"POST /users/signup HTTP/1.1\r\n{BODY}{how}".encode())
         answer = await heard(reader)
