@@ -23,10 +23,11 @@ import ledger.http
 import projections.cli
 import projections.cli_replay
 import projections.web
-from auth.edge import edge
+from auth.edge import edge, media_types
 from auth.http import requests
 from auth.middleware import actor_of, authenticate, authentication, public
 from auth.opening import open_identity
+from auth.serving import Runner
 from eventstore.collector import spare_collector
 from eventstore.errors import JournalNotWritable, StoreUnavailable
 from eventstore.logs import configure_logging
@@ -66,9 +67,9 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         if settings.projector:
             await stack.enter_async_context(projecting(settings, storage, projector, now))
 
-        uploads = ledger.http.UPLOADS | auth.http.FORMS
-        door = edge(frozenset(settings.cors_origins), lambda error, id_: problem_of(error, STATUSES, id_), uploads)
-        middlewares = [door, authentication(identity.bearer, denylist), attribution(actor_of)]
+        door = edge(frozenset(settings.cors_origins), answer_error)
+        types = media_types(ledger.http.UPLOADS | auth.http.FORMS)
+        middlewares = [door, authentication(identity.bearer, denylist), types, attribution(actor_of)]
         app = web.Application(middlewares=middlewares, client_max_size=BODY_BYTES_MAX)
         ledger.http.provide(app, settings, store, master_key, now, identity.find_user)
         auth.http.provide(app, settings, identity)
@@ -165,6 +166,7 @@ STATUSES: Final[dict[type[Exception], int]] = {
     ProjectionStopped: 503,
     StoreUnavailable: 503,
 }
+answer_error: Final = partial(problem_of, statuses=STATUSES)
 
 
 async def serve(settings: Settings, *, is_worker: bool) -> None:
@@ -179,7 +181,7 @@ async def serve(settings: Settings, *, is_worker: bool) -> None:
             await supervise(settings, dsn, stop)
             return
         async with open_app(settings, dsn) as app:
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=STOP_SECONDS_MAX)
+            runner = Runner(app, answer_error, shutdown_timeout=STOP_SECONDS_MAX)
             await runner.setup()
             try:
                 await web.TCPSite(runner, settings.host, settings.port, reuse_port=is_worker).start()

@@ -15,7 +15,11 @@ from uuid_utils import uuid7
 from auth.middleware import PRINCIPAL, REQUEST_ID
 
 JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
+_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
+"""Those that aiohttp undoes where it can; where it cannot, it refuses them itself; the rest it passes over."""
 _EXPOSED: Final = "ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
+_HUNG_UP: Final = 499
+"""What the log says, as nginx's does, of a client that left before its answer; nobody gets it."""
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _HEADERS: Final = {
     "Cache-Control": "private, no-store",
@@ -29,31 +33,25 @@ _log = structlog.get_logger("http")
 def edge(
     cors_origins: frozenset[str],
     answer_error: Callable[[Exception, str], web.Response],
-    uploads: Mapping[str, frozenset[str]],
 ) -> Middleware:
-    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log.
-
-    `uploads`: the paths, as routed, that take files, and of which types.
-    """
+    """What every request passes: a request id, errors as problems, common headers, CORS, one line in the log."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         began_at = time.perf_counter()
-        asked_id = request.headers.get("X-Request-Id", "")
-        request_id = request[REQUEST_ID] = asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
+        request_id = request[REQUEST_ID] = request_id_of(request)
         origin = request.headers.get("Origin")
         try:
             if origin in cors_origins and request.method == "OPTIONS":
                 response: web.StreamResponse = _preflight(request)
             else:
-                _require_type(request, uploads)
                 response = await handler(request)
         except Exception as error:
-            response = answer_error(error, request_id)
+            response = (
+                web.Response(status=_HUNG_UP) if _has_hung_up(request, error) else answer_error(error, request_id)
+            )
+        dress(response, request_id)
         headers = response.headers
-        headers["X-Request-Id"] = request_id
-        for name, value in _HEADERS.items():
-            headers.setdefault(name, value)
         if cors_origins:
             headers["Vary"] = "Origin"
         if origin in cors_origins:
@@ -65,12 +63,47 @@ def edge(
     return middleware
 
 
+def request_id_of(request: web.BaseRequest) -> str:
+    """The id that the client, or the proxy in front, gave to a request, or else a new one."""
+    asked_id = request.headers.get("X-Request-Id", "")
+    return asked_id if _REQUEST_ID.fullmatch(asked_id) else str(uuid7())
+
+
+def dress(response: web.StreamResponse, request_id: str) -> None:
+    """Put on the headers that every answer has."""
+    headers = response.headers
+    headers["X-Request-Id"] = request_id
+    for name, value in _HEADERS.items():
+        headers.setdefault(name, value)
+
+
+def _has_hung_up(request: web.Request, error: Exception) -> bool:
+    return isinstance(error, ConnectionError) and (request.transport is None or request.transport.is_closing())
+
+
+def media_types(uploads: Mapping[str, frozenset[str]]) -> Middleware:
+    """Refuse bodies that a route cannot read, once it is known that there is one, and that whoever asks may.
+
+    `uploads`: the paths, as routed, that take files, and of which types.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.can_read_body and request.match_info.http_exception is None:
+            _require_type(request, uploads)
+        return await handler(request)
+
+    return middleware
+
+
 def _require_type(request: web.Request, uploads: Mapping[str, frozenset[str]]) -> None:
-    """Raises: HTTPUnsupportedMediaType for a body of another type than the route takes."""
-    if request.can_read_body and request.content_type not in JSON_TYPES:
+    """Raises: HTTPUnsupportedMediaType for a body of another type, or encoded otherwise, than the route takes."""
+    if request.content_type not in JSON_TYPES:
         resource = request.match_info.route.resource
         if resource is None or request.content_type not in uploads.get(resource.canonical, frozenset()):
             raise web.HTTPUnsupportedMediaType
+    if ", ".join(request.headers.getall("Content-Encoding", ())).lower() not in _ENCODINGS:
+        raise web.HTTPUnsupportedMediaType
 
 
 def _preflight(request: web.Request) -> web.Response:

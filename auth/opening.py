@@ -88,7 +88,7 @@ async def open_identity(
             master_key.derive("refresh token rotation"),
             uuid7,
             clock,
-            Ceremonies(settings.public_url, master_key.derive("passkey challenges"), clock),
+            Ceremonies(settings.client_url, master_key.derive("passkey challenges"), clock),
             master_key.derive(LINK_KEY),
             list_sessions,
             can_text=bool(settings.sms_webhook_url),
@@ -101,7 +101,7 @@ async def _open_tokens(
 ) -> tuple[AccessTokens, KeyFollower]:
     keys = await open_keys(store, master_key.derive(FIRST_KEY), str(uuid7()))
     spare_seed = master_key.derive(SPARE_KEY)
-    tokens = AccessTokens(token_keys(keys, spare_seed), settings.public_url, settings.public_url, uuid7, clock)
+    tokens = AccessTokens(token_keys(keys, spare_seed), settings.client_url, settings.client_url, uuid7, clock)
     return tokens, KeyFollower(store, tokens, keys.version, spare_seed)
 
 
@@ -112,12 +112,12 @@ async def open_delivery(
     """Raises: click.UsageError."""
     async with aiohttp.ClientSession() as client:
         channels = _channels(settings, client, clock)
-        yield Delivery(store, channels, master_key.derive(LINK_KEY), settings.public_url, clock)
+        yield Delivery(store, channels, master_key.derive(LINK_KEY), settings.client_url, clock)
 
 
 def _channels(settings: Settings, client: aiohttp.ClientSession, clock: Clock) -> dict[str, Channel]:
     """The ways to users that are set; mail goes into a folder where it has no other way. Raises: click.UsageError."""
-    sender = settings.mail_from or f"gagyebu@{urlsplit(settings.public_url).hostname}"
+    sender = settings.mail_from or f"gagyebu@{urlsplit(settings.client_url).hostname}"
     channels: dict[str, Channel] = {MAIL: FolderMail(settings.data_dir / "mail", sender)}
     try:
         if settings.smtp_url:

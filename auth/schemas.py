@@ -9,7 +9,7 @@ from uuid import UUID
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate, validates
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields, post_load, validate, validates
 
 from auth.api_token import SCOPES
 from auth.message import MAIL, PHONE
@@ -115,6 +115,11 @@ def _new_password() -> Normalized:
             error=f"A password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters.",
         ),
     )
+
+
+def refuse_past(_: str) -> None:
+    """Raises: ValidationError."""
+    raise ValidationError("Only what is of a book, and the wallet, can be read as it was known.")
 
 
 class Strict(Schema):
@@ -243,6 +248,15 @@ class CreateApiToken(Strict):
     def _without_repeats(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         books: list[UUID] | None = data["books"]
         return {**data, "books": books and list(dict.fromkeys(books))}
+
+
+class AskPresent(Schema):
+    """What is read as it is now alone: `known_at` is refused, lest the present be taken for the past."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    known_at = fields.String(validate=refuse_past)
 
 
 class Nothing(Strict):

@@ -13,8 +13,13 @@ from marshmallow import ValidationError, validate
 from eventstore.embedded import default_data_dir
 from eventstore.keys import MasterKey
 
+PORT_DEFAULT: Final = 8080
 WORKERS_MAX: Final = 64
 LOG_LEVELS: Final = ("debug", "info", "warning", "error", "critical")
+
+
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- what is listened on is set, not here
+"""Addresses that mean all of this machine's, and are none that a client can ask."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Settings:
     """What GAGYEBU_* in the environment say; flags of the command line go over it."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: int = PORT_DEFAULT
     workers: int = 1
     data_dir: Path = field(default_factory=default_data_dir)
     database_url: str = field(default="", repr=False)
@@ -30,7 +35,7 @@ class Settings:
     master_key: str = field(default="", repr=False)
     pool_size_max: int = 10
     projector: bool = True
-    public_url: str = "http://127.0.0.1:8080"
+    public_url: str = ""
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     time_zone: str = "Asia/Seoul"
@@ -39,6 +44,11 @@ class Settings:
     mail_from: str = ""
     sms_webhook_url: str = field(default="", repr=False)
     sms_webhook_secret: str = field(default="", repr=False)
+
+    @property
+    def client_url(self) -> str:
+        """Where clients find the service: as it is set, or else where it listens, on this machine."""
+        return self.public_url or http_address(_EVERYWHERE.get(self.host, self.host), self.port or PORT_DEFAULT)
 
     @classmethod
     def from_environment(cls) -> "Settings":
@@ -66,6 +76,11 @@ class Settings:
         )
 
 
+def http_address(host: str, port: int) -> str:
+    """The URL of a host, by name or address, and a port."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def _network(text: str) -> IPv4Network | IPv6Network:
     """Raises: EnvValidationError."""
     try:
@@ -75,11 +90,24 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         raise EnvValidationError(message, [message]) from None
 
 
+def time_zone_of(name: str) -> ZoneInfo:
+    """Find a time zone by its IANA name. Raises: ValueError.
+
+    Those begin with a capital letter; beside them lie others of the machine's own, such as localtime and right/UTC.
+    """
+    try:
+        if name[:1].isupper():
+            return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        pass
+    raise ValueError(name)
+
+
 def _require_time_zone(name: str) -> None:
     """Raises: ValidationError."""
     try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+        time_zone_of(name)
+    except ValueError:
         raise ValidationError("This is no IANA time zone such as Asia/Seoul.") from None
 
 

@@ -11,7 +11,7 @@ import click
 import structlog
 
 from eventstore.processes import start_child
-from eventstore.settings import Settings, master_key_of
+from eventstore.settings import Settings, http_address, master_key_of
 
 RESTART_SECONDS: Final = 0.5
 
@@ -42,8 +42,7 @@ async def supervise(settings: Settings, dsn: str, stop: asyncio.Event) -> None:
 
 
 def say_ready(settings: Settings, port: int) -> None:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    click.echo(f"ready on http://{host}:{port}")
+    click.echo(f"ready on {http_address(settings.host, port)}")
     place = "the database that GAGYEBU_DATABASE_URL names" if settings.database_url else settings.data_dir
     click.echo(f"data in {place}; stop with Ctrl-C or SIGTERM")
 

@@ -7,6 +7,7 @@ from typing import Final
 from iso4217 import Currency
 
 DIGITS_MAX: Final = 15
+TOO_MANY_DIGITS: Final = f"An amount has at most {DIGITS_MAX} digits in all."
 MINOR_DIGITS_MAX: Final = 18
 """What 64 bits hold; binding for the currencies with four decimals alone."""
 _DECIMALS: Final = {
@@ -35,7 +36,7 @@ def parse_decimal(text: str) -> Decimal:
     if _AMOUNT.fullmatch(text) is None:
         raise ValueError("An amount is a decimal string such as “12000” or “12.50”.")
     if len(text) - text.count("-") - text.count(".") > DIGITS_MAX:
-        raise ValueError(f"An amount has at most {DIGITS_MAX} digits in all.")
+        raise ValueError(TOO_MANY_DIGITS)
     return Decimal(text)
 
 

@@ -26,8 +26,9 @@ PROTOCOL_PROBLEMS: Final[dict[int, tuple[str, str]]] = {
     414: ("uri-too-long", "The address is too long."),
     415: (
         "unsupported-media-type",
-        "The body must be JSON, with the content type application/json, or a file to import.",
+        "The body must be JSON, with the content type application/json, or a file to import; as it is, or by gzip.",
     ),
+    417: ("expectation-failed", "What the Expect header asks for cannot be met: only “100-continue” can."),
     422: ("invalid-request", "Some fields are not valid; each is named with what is wrong."),
     431: ("header-fields-too-large", "The header fields are too large."),
     500: ("internal-error", "Something went wrong here; it was noted with the request id."),
@@ -91,7 +92,7 @@ def _flat(path: str, messages: Any) -> Iterator[tuple[str, str]]:
         yield path, str(messages)
 
 
-def problem_of(error: Exception, statuses: Statuses, request_id: str) -> web.Response:
+def problem_of(error: Exception, request_id: str, statuses: Statuses) -> web.Response:
     """Turn an error into its answer; what is not expected is logged, and shows nothing of the inside."""
     if isinstance(error, web.RequestPayloadError):  # a body cut short, or not in the encoding that it claims
         error = web.HTTPBadRequest()

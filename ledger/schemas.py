@@ -10,6 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from marshmallow import RAISE, Schema, ValidationError, fields, post_load, validate
 
 from ledger.book import OWNER, ROLES
+from ledger.money import DIGITS_MAX, TOO_MANY_DIGITS
 
 NAME_LENGTH_MAX: Final = 100
 MEMO_LENGTH_MAX: Final = 10_000
@@ -64,6 +65,8 @@ class Amount(fields.Field[str]):
     """A decimal string, or an integer; read as minor units once the book's currency is known."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
+        if isinstance(value, float) and abs(value) >= 10**DIGITS_MAX:  # so the parser reads integers of over 64 bits
+            raise ValidationError(TOO_MANY_DIGITS)
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValidationError("An amount is a decimal string or an integer, never a floating-point number.")
         return str(value)

@@ -18,7 +18,6 @@ from eventstore.codec import decode
 from eventstore.collector import spare_collector
 from eventstore.database import Transaction, translated
 from eventstore.keys import Keyring
-from eventstore.lanes import side_by_side
 from eventstore.sql import statement
 from eventstore.store import decode_rows
 from projections.engine import ReadModel, erased_of
@@ -54,11 +53,6 @@ async def fill(dsn: str, keyring: Keyring, models: Sequence[ReadModel], name: st
     if row is None or row["generation"] is None:
         return
     generation = Generation(model, row["generation"])
-    await side_by_side(_fill_ranges(dsn, keyring, generation) for _ in range(LANES))
-
-
-async def _fill_ranges(dsn: str, keyring: Keyring, generation: Generation) -> None:
-    name = generation.model.name
     settings = {"synchronous_commit": "off", "idle_in_transaction_session_timeout": IDLE_MAX}
     async with owning(dsn, generation, **settings) as connection:
         while (wanted := await connection.fetchval(_GET_WANTED, name)) != "cancel":

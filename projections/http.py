@@ -8,8 +8,10 @@ from urllib.parse import quote
 from uuid import UUID
 
 from aiohttp import web
+from marshmallow import Schema
 
 from auth.middleware import PRINCIPAL, public
+from auth.schemas import AskPresent
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
 from ledger.commands.shares import note_opening, share_id_in
@@ -55,6 +57,7 @@ _ASK_CATEGORIES = schemas.AskCategories()
 _ASK_ENTRY = schemas.AskEntry()
 _ASK_ENTRIES = schemas.AskEntries()
 _ASK_EXPORT = schemas.AskExport()
+_ASK_PRESENT = AskPresent()
 _ASK_SHARES = schemas.AskShares()
 _ASK_SPENDING = schemas.AskSpending()
 _ASK_STATEMENT = schemas.AskStatement()
@@ -239,11 +242,13 @@ async def seclude(request: web.Request, response: web.StreamResponse) -> None:
 
 
 async def show_sessions(request: web.Request) -> web.Response:
+    _ask(request, _ASK_PRESENT)
     principal = request[PRINCIPAL]
     return answer_plain(await list_sessions(request.app[ENGINE], principal.user_id, principal.session_id))
 
 
 async def show_api_tokens(request: web.Request) -> web.Response:
+    _ask(request, _ASK_PRESENT)
     user, now = request[PRINCIPAL].user_id, request.app[CLOCK]()
     return answer_plain(await list_api_tokens(request.app[ENGINE], user, now))
 
@@ -269,7 +274,7 @@ def _user(request: web.Request) -> UUID | None:
     return metadata.actor
 
 
-def _ask(request: web.Request, schema: schemas.Ask, **in_path: str) -> dict[str, Any]:
+def _ask(request: web.Request, schema: Schema, **in_path: str) -> dict[str, Any]:
     """Read and validate the query, and what the path says. Raises: ValidationError."""
     query = request.query
     repeated = {"category_id": query.getall("category_id")} if "category_id" in query else {}

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates, validates_schema
 
+from auth.schemas import refuse_past
 from ledger.money import parse_decimal
 from ledger.schemas import TAG_LENGTH_MAX, Day, Text
 from projections.exports import FORMATS
@@ -97,6 +98,7 @@ class AskShares(AskList, AskHistory):
 
 
 class AskBooks(AskList):
+    known_at = fields.String(validate=refuse_past)
     state = _state("active", live="active")
 
 

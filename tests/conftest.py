@@ -9,9 +9,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from uuid_utils.compat import uuid7
 
+from auth.serving import Runner
 from eventstore.codec import Metadata
 from eventstore.database import Database, open_database
 from eventstore.embedded import embedded_postgres
@@ -21,7 +23,7 @@ from eventstore.store import EventStore
 from projections.engine import Engine
 from projections.migrate import migrate_database
 from projections.read_models import READ_MODELS
-from service import open_app
+from service import answer_error, open_app
 
 MASTER_KEY = MasterKey(b"a key for tests only, 32 bytes..")
 TEMPLATE = "gagyebu"
@@ -98,8 +100,15 @@ def settings(dsn: str, tmp_path: Path) -> Settings:
     return Settings(database_url=dsn, master_key=key, data_dir=tmp_path)
 
 
+class Served(TestServer):
+    """A service on a port of its own, as `gagyebu serve` runs it."""
+
+    async def _make_runner(self, **_: object) -> web.BaseRunner:
+        return Runner(self.app, answer_error)
+
+
 @pytest.fixture
 async def client(settings: Settings) -> AsyncIterator[TestClient]:
     """The whole service, over HTTP."""
-    async with open_app(settings, settings.database_url) as app, TestClient(TestServer(app)) as client:
+    async with open_app(settings, settings.database_url) as app, TestClient(Served(app)) as client:
         yield client

@@ -12,6 +12,7 @@ from auth.http.requests import AUTH, CATCH_UP, COUNT_API_TOKENS, OPERATION, answ
 from auth.middleware import PRINCIPAL
 
 _CREATE: Final = schemas.CreateApiToken()
+_NOTHING: Final = schemas.Nothing()
 
 
 def routes() -> list[web.RouteDef]:
@@ -30,6 +31,7 @@ async def create_token(request: web.Request) -> web.Response:
 
 
 async def revoke_token(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     user_id = request[PRINCIPAL].user_id
     token_id = id_in_path(request, "token", ApiTokenNotFound)
     await commands.revoke_token(request.app[AUTH], metadata_of(request), user_id, token_id)

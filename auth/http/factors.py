@@ -16,6 +16,7 @@ from auth.passkeys import Passkey
 from auth.totp import Totp
 from eventstore.codec import Metadata
 
+_ASK: Final = schemas.AskPresent()
 _ENROLL: Final = schemas.EnrollTotp()
 _CONFIRM: Final = schemas.ConfirmTotp()
 _REAUTHENTICATE: Final = schemas.Reauthenticate()
@@ -65,6 +66,7 @@ async def disable_totp(request: web.Request) -> web.Response:
 
 
 async def show_passkeys(request: web.Request) -> web.Response:
+    _ASK.load(request.query)
     passkeys = await passkey_commands.list_passkeys(request.app[AUTH], request[PRINCIPAL].user_id)
     return answer({"items": [_passkey_view(passkey) for passkey in passkeys], "next_cursor": None})
 

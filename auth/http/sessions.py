@@ -85,6 +85,7 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     user_id, session_id = request[PRINCIPAL].user_id, id_in_path(request, "session", SessionNotFound)
     await commands.end_session(request.app[AUTH], metadata_of(request), user_id, session_id)
     await request.app[CATCH_UP](user_id)
@@ -92,6 +93,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 
 async def end_other_sessions(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     principal = request[PRINCIPAL]
     own = (principal.user_id, principal.session_id)
     await commands.end_sessions(request.app[AUTH], metadata_of(request), *own, ENDED_FROM_ELSEWHERE)

@@ -30,7 +30,7 @@ def provide(
     app[LEDGER] = Ledger(store, uuid7, clock, find_user, master_key.derive("secrets of operations"))
     app[OPERATION_SECRET] = master_key.derive("idempotency keys")
     app[CLOCK], app[TIME_ZONE] = clock, ZoneInfo(settings.time_zone)
-    app[PUBLIC_URL] = settings.public_url.rstrip("/")
+    app[PUBLIC_URL] = settings.client_url.rstrip("/")
 
 
 def routes() -> list[web.RouteDef]:

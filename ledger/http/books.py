@@ -63,6 +63,7 @@ async def amend_book(request: web.Request) -> web.Response:
 
 
 async def delete_book(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     await commands.delete_book(*_target(request), _if_match(request))
     return web.Response(status=204)
 
@@ -87,6 +88,7 @@ async def rename_category(request: web.Request) -> web.Response:
 
 
 async def delete_category(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     await commands.delete_category(*_target(request), _category_id(request), _category_if_match(request))
     return web.Response(status=204)
 

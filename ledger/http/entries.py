@@ -50,6 +50,7 @@ async def amend_entry(request: web.Request) -> web.Response:
 
 
 async def delete_entry(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     await commands.delete_entry(request.app[LEDGER], _target(request, request[METADATA]))
     return web.Response(status=204)
 

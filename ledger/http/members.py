@@ -63,6 +63,7 @@ async def change_role(request: web.Request) -> web.Response:
 
 
 async def remove_member(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     book, user = book_id(request), _user_id(request)
     await commands.remove_member(request.app[LEDGER], request[METADATA], book, user, _if_match(request, user))
     return web.Response(status=204)

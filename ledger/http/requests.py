@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import orjson
 from aiohttp import web
@@ -14,6 +14,7 @@ from marshmallow import Schema, ValidationError
 
 from eventstore.codec import Metadata, canonical
 from eventstore.operations import KEY_HEADER, operation_id
+from eventstore.settings import time_zone_of
 from ledger.commands.deciding import Ledger
 from ledger.errors import BookNotFound, LedgerError
 from ledger.starter import LANGUAGES
@@ -79,7 +80,11 @@ async def operation_of(request: web.Request) -> Metadata:
     if KEY_HEADER not in request.headers:
         return request[METADATA]
     content = await request.read()
-    return keyed(request, canonical(orjson.loads(content) if content else {}))
+    body = orjson.loads(content) if content else {}
+    try:
+        return keyed(request, canonical(body))
+    except orjson.JSONEncodeError:  # it reads 1,024 levels and writes 254
+        raise ValidationError("The body is nested too deeply.") from None
 
 
 def keyed(request: web.Request, content: bytes) -> Metadata:
@@ -104,8 +109,8 @@ def today(request: web.Request) -> date:
     """
     name = request.headers.get("Time-Zone")
     try:
-        zone = ZoneInfo(name) if name else request.app[TIME_ZONE]
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = time_zone_of(name) if name else request.app[TIME_ZONE]
+    except ValueError:
         raise ValidationError("Time-Zone is an IANA name such as Asia/Seoul.", "Time-Zone") from None
     return request.app[CLOCK]().astimezone(zone).date()
 

@@ -21,6 +21,7 @@ from ledger.http.requests import (
 )
 
 _SHARE_ENTRY: Final = schemas.ShareEntry()
+_NOTHING: Final = schemas.Nothing()
 
 
 def routes() -> list[web.RouteDef]:
@@ -39,6 +40,7 @@ async def share_entry(request: web.Request) -> web.Response:
 
 
 async def revoke_share(request: web.Request) -> web.Response:
+    await body_of(request, _NOTHING)
     book, entry = book_id(request), id_in_path(request, "entry", EntryNotFound)
     await commands.revoke_share(request.app[LEDGER], request[METADATA], book, entry, request.match_info["code"])
     await request.app[CATCH_UP]([book])

@@ -1,6 +1,7 @@
 """Errors: one shape for all of them, with the headers that belong to each, and nothing of the inside."""
 
 import asyncio
+import gzip
 import re
 from io import BytesIO
 
@@ -87,6 +88,52 @@ async def test_body_that_is_no_json_by_its_type_is_415(home, book):
         for method, path in (("POST", entries_of(book)), ("POST", "/users/signin"), ("GET", "/users/signin")):
             answer = await home.ask(method, path, data=b"{}", headers={"Content-Type": content_type})
             assert answer.outcome == (415, "unsupported-media-type"), (content_type, path)
+
+
+async def test_delete_reads_its_body_before_it_deletes(home, book):
+    entry = await home.record(book)
+    category = await home.category(book, "식비")
+    link = await home.made(f"{path_of(entry)}/shares")
+    for path in (
+        f"/books/{book['id']}",
+        f"/books/{book['id']}/categories/{category['id']}",
+        f"/books/{book['id']}/members/{await home.id}",
+        path_of(entry),
+        f"{path_of(entry)}/shares/{link['code']}",
+        "/users/me/sessions",
+        f"/users/me/sessions/{NOWHERE}",
+        f"/users/me/tokens/{NOWHERE}",
+    ):
+        assert (await home.delete(path, data=b'{"reason":"x"}', headers=JSON)).outcome == (422, "invalid-request"), path
+        assert (await home.delete(path, data=b"{", headers=JSON)).outcome == (400, "malformed-json"), path
+        too_large = BytesIO(b" " * (1024**2 + 1))
+        assert (await home.delete(path, data=too_large, headers=JSON)).outcome == (413, "payload-too-large"), path
+
+    assert (await home.get(path_of(entry))).json == entry
+    assert (await home.delete(path_of(entry), data=b"{}", headers=JSON)).status == 204
+
+
+async def test_body_encoded_in_a_way_that_nobody_undoes_is_415(home, book):
+    for encoding in ("x", "gzip, gzip", "compress", "x-gzip", "br"):
+        headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+        answer = await home.ask("POST", entries_of(book), data=b'{"kind":"income","amount":1}', headers=headers)
+        assert answer.outcome == (415, "unsupported-media-type"), encoding
+
+    packed = gzip.compress(b'{"kind":"income","amount":1}')
+    for encoding, data in (("gzip", packed), ("GZIP", packed), ("identity", gzip.decompress(packed))):
+        headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+        assert (await home.ask("POST", entries_of(book), data=data, headers=headers)).status == 201, encoding
+
+
+async def test_body_of_another_type_is_refused_last(home, guest, book):
+    headers = {"Content-Type": "text/plain"}
+    for household, method, path, outcome in [
+        (home, "POST", "/nope", (404, "not-found")),
+        (home, "PUT", "/books", (405, "method-not-allowed")),
+        (guest, "POST", "/books", (401, "unauthenticated")),
+        (home, "POST", "/books", (415, "unsupported-media-type")),
+    ]:
+        assert (await household.ask(method, path, data=b"{}", headers=headers)).outcome == outcome, path
 
 
 async def test_body_with_a_charset_is_json_all_the_same(home, book):

@@ -447,6 +447,13 @@ async def test_passkey_is_removed_by_the_password_and_lets_in_no_more(guest, hom
         assert (await home.delete(unknown, json={"password": PASSWORD})).outcome == (404, "passkey-not-found")
 
 
+async def test_passkey_that_is_nested_too_deeply_is_422_whether_retried_or_not(home):
+    for levels, headers in [(260, {"Idempotency-Key": "deep"}), (1000, {"Idempotency-Key": "deep"}), (1000, {})]:
+        deep = f'{{"credential":{{"a":{"[" * levels}{"]" * levels}}}}}'.encode()
+        answer = await home.ask("POST", PASSKEYS, data=deep, headers={"Content-Type": "application/json", **headers})
+        assert answer.status == 422, (levels, headers)
+
+
 async def test_passkeys_are_limited(home):
     for number in range(20):
         await registered(home, Authenticator(), name=f"key {number}")

@@ -45,6 +45,18 @@ async def test_known_at_in_another_zone_is_the_same_moment(home, book):
     assert (await home.get(path)).json == answer.json
 
 
+async def test_moment_whose_zone_there_is_none_is_refused(home, book):
+    for zone in ("%2B09:60", "%2B24:00", "-09:99"):
+        answer = await home.get(f"/books/{book['id']}?known_at=2099-01-01T00:00:00{zone}")
+        assert list(answer.errors) == ["known_at"], zone
+
+
+async def test_list_of_no_book_has_no_past_to_be_read(home):
+    for path in ("/books", "/users/me/sessions", "/users/me/tokens", "/users/me/passkeys"):
+        for known_at in ("5", "2026-11-02T09:00:00Z", ""):
+            assert list((await home.get(f"{path}?known_at={known_at}")).errors) == ["known_at"], path
+
+
 async def test_categories_members_and_closings_are_those_of_then(home, book):
     path = f"/books/{book['id']}"
     parts = ("categories?limit=200", "members", "closings")

@@ -205,5 +205,7 @@ async def test_log_is_json_and_quotes_nothing_also_where_a_request_cannot_be_rea
             writer.close()
 
     lines = [orjson.loads(line) for line in log.read_bytes().splitlines()]
-    assert "aiohttp.server" in {line.get("library") for line in lines}
+    assert {("request that reached no route", 400), ("request", 400)} <= {
+        (line["event"], line.get("status")) for line in lines
+    }
     assert "geheim" not in log.read_text("utf-8")

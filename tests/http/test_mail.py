@@ -107,7 +107,7 @@ async def test_mail_is_in_the_language_asked_for_and_leads_to_the_public_address
     assert (korean["Subject"], korean["Content-Language"]) == ("이메일 주소를 확인해 주세요", "ko")
     assert (english["Subject"], english["Content-Language"]) == ("Please verify your e-mail address", "en")
     for mail in (korean, english):
-        link = f"{settings.public_url}/users/verify-email#{token_in(mail)}"
+        link = f"{settings.client_url}/users/verify-email#{token_in(mail)}"
         assert text_of(mail).rstrip().endswith(f"\n{link}")
         assert f'<a href="{link}">' in mail.get_body(("html",)).get_content()
         assert (mail["From"], mail["Auto-Submitted"]) == ("gagyebu@example.com", "auto-generated")

@@ -65,6 +65,9 @@ async def test_refusal_of_an_amount_says_which_rule_it_breaks(home):
         ("0", "greater than zero"),
         ("-5", "greater than zero"),
         ("9" * 16, "15 digits"),
+        (10**15, "15 digits"),
+        (2**64, "15 digits"),
+        (-(10**20), "15 digits"),
         ("1e3", "decimal string"),
     ]:
         errors = (await home.post(entries_of(book), {"kind": "expense", "amount": amount})).errors

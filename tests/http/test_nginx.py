@@ -20,6 +20,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
+from auth.serving import TARGET_BYTES_MAX
+
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = (ROOT / "docker" / "nginx.conf").read_text("utf-8")
 BODY_BYTES_MAX = 64 * 1024 * 1024
@@ -153,7 +155,8 @@ async def tell(request):
     async for chunk in request.content.iter_any():
         length += len(chunk)
     headers = {name.lower(): value for name, value in request.headers.items()}
-    return web.json_response({"target": request.raw_path, "headers": headers, "body_bytes": length})
+    told = {"target": request.raw_path, "headers": headers, "body_bytes": length}
+    return web.json_response(told, headers={"Link": f'<{request.raw_path}>; rel="next"'})
 
 
 async def two_events(request):
@@ -174,8 +177,10 @@ async def upstream():
     app[SECOND_EVENT] = asyncio.Event()
     app.router.add_get("/books/1/journal", two_events)
     app.router.add_route("*", "/{path:.*}", tell)
-    async with TestServer(app, host="127.0.0.1") as server:
-        yield server
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server(max_line_size=TARGET_BYTES_MAX)
+    yield server
+    await server.close()
 
 
 # ── what is passed on ────────────────────────────────────────────────────────────────────────────────────
@@ -206,6 +211,14 @@ async def test_path_and_query_pass_as_they_were_written(nginx, upstream):
     target = "/books/a%2Fb/entries?q=%EA%B9%80%EC%B9%98&tag=a+b"
     async with nginx(upstream.port) as client, client.get(URL(target, encoded=True)) as answer:
         assert (await answer.json())["target"] == target
+
+
+async def test_longest_query_of_a_list_passes_and_so_does_the_link_that_repeats_it(nginx, upstream):
+    target = "/books/1/entries?".ljust(TARGET_BYTES_MAX - 100, "x")
+    async with nginx(upstream.port) as client:
+        status, headers, _ = await send_raw(client, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+    assert (status, headers["link"]) == (200, f'<{target}>; rel="next"')
 
 
 async def test_event_of_a_stream_passes_before_the_next_is_there(nginx, upstream):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+import jwt
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from eventsourcing.utils import get_topic
@@ -89,6 +90,20 @@ async def test_link_made_has_a_short_code_an_address_and_a_day_to_live(home, ent
     assert f"http://127.0.0.1:8080/s/{link['code']}" == link["url"]
     began = datetime.fromisoformat(link["expires_at"]) - timedelta(seconds=DAY_SECONDS)
     assert earliest <= began <= datetime.now(UTC)
+
+
+async def test_link_begins_with_where_the_service_listens_unless_a_public_url_is_set(another_worker, home, entry):
+    for host, port, address in [
+        ("127.0.0.1", 9000, "http://127.0.0.1:9000"),
+        ("0.0.0.0", 9000, "http://127.0.0.1:9000"),
+        ("::", 80, "http://[::1]:80"),
+        ("localhost", 9000, "http://localhost:9000"),
+    ]:
+        async with another_worker(host=host, port=port) as elsewhere:
+            there = await elsewhere.signed_in(home.email)
+            claims = jwt.decode(there.tokens["access_token"], options={"verify_signature": False})
+            link = await share(there, entry)
+            assert (claims["iss"], claims["aud"], link["url"]) == (address, address, f"{address}/s/{link['code']}")
 
 
 async def test_link_begins_with_the_public_url_whether_that_ends_in_a_slash_or_not(another_worker, guest, home, entry):

@@ -133,7 +133,7 @@ def test_compose_gives_the_service_settings_that_there_are_and_good_ones_unless_
 
     assert {name.removeprefix("GAGYEBU_").lower() for name in environment} <= {field.name for field in fields(Settings)}
     assert (settings.smtp_url, settings.sms_webhook_url) == ("", "")
-    assert settings.public_url == Settings().public_url
+    assert settings.client_url == Settings().client_url
 
 
 def test_compose_proxies_to_the_port_that_the_service_listens_on(compose):

@@ -26,7 +26,7 @@ SHAPE = {"type", "title", "status", "detail", "instance"}
 
 
 def answered(error):
-    response = problem_of(error, STATUSES, "request-1")
+    response = problem_of(error, "request-1", STATUSES)
     assert MEDIA_TYPE == response.content_type
     return response, orjson.loads(response.body)
 
