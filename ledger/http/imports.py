@@ -36,7 +36,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def import_entries(request: web.Request) -> web.Response:
-    form, dry_run = form_of(request.query, request.content_type)
+    form, dry_run = form_of(request.query, request.content_type, request.charset)
     ledger, book = request.app[LEDGER], book_id(request)
     currency = await commands.currency_of(ledger, request[METADATA], book)
     with SpooledTemporaryFile(MEMORY_BYTES_MAX) as file, spooled(Row) as rows:
