@@ -52,11 +52,13 @@ MAIL_IS_SET_UP: Final = web.AppKey("mail_is_set_up", bool)
 class Resources:
     """How the whole API answers with a resource, and checks what clients expect of one.
 
-    `require_match` takes the view, the error to raise where it is another than the client knows, and its version.
+    `require_match` takes the view, the error to raise where it is another than the client knows, and its version;
+    `require_untagged` checks what clients expect of what has no entity tag.
     """
 
     answer: Callable[[web.Request, Any], web.Response]
     require_match: Callable[[web.Request, Any, Callable[[int, str], Exception], int], None]
+    require_untagged: Callable[[web.Request], None]
 
 
 RESOURCES: Final = web.AppKey("resources", Resources)

@@ -8,7 +8,7 @@ from aiohttp import web
 from auth import schemas
 from auth.commands import sessions as commands
 from auth.errors import InvalidRefreshToken, RefreshTokenReused, SessionNotFound
-from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of, id_in_path, metadata_of
+from auth.http.requests import AUTH, CATCH_UP, RESOURCES, answer, body_of, client_of, id_in_path, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.session import ENDED_FROM_ELSEWHERE
 
@@ -85,6 +85,7 @@ async def sign_out(request: web.Request) -> web.Response:
 
 
 async def end_session(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     user_id, session_id = request[PRINCIPAL].user_id, id_in_path(request, "session", SessionNotFound)
     await commands.end_session(request.app[AUTH], metadata_of(request), user_id, session_id)
     await request.app[CATCH_UP](user_id)
@@ -92,6 +93,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 
 async def end_other_sessions(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     principal = request[PRINCIPAL]
     own = (principal.user_id, principal.session_id)
     await commands.end_sessions(request.app[AUTH], metadata_of(request), *own, ENDED_FROM_ELSEWHERE)

@@ -6,7 +6,7 @@ from uuid import UUID
 from aiohttp import web
 
 from ledger import schemas
-from ledger.answers import answer, require_match
+from ledger.answers import IF_MATCH, answer, require_match
 from ledger.book import Book
 from ledger.commands import members as commands
 from ledger.commands.deciding import BookCheck
@@ -83,7 +83,7 @@ async def _read_member(request: web.Request, book: UUID, user: UUID) -> View:
 
 def _if_match(request: web.Request, user: UUID) -> BookCheck:
     async def check(book: Book) -> None:
-        if request.if_match is not None:
+        if IF_MATCH in request.headers:
             require_match(request, await _read_member(request, book.id, user), MemberChanged, book.version)
 
     return check
