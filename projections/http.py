@@ -13,12 +13,20 @@ from auth.middleware import PRINCIPAL, public
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
 from ledger.commands.shares import note_opening, share_id_in
-from ledger.errors import CategoryNotFound, EntryNotFound
+from ledger.errors import CategoryNotFound, EntryNotFound, MemberNotFound
 from ledger.exports.double_entry import DoubleEntryExport
 from ledger.http.requests import CLOCK, LEDGER, METADATA, book_id, id_in_path
 from projections import schemas
 from projections.api_tokens import list_api_tokens
-from projections.books import get_book, list_books, list_categories, list_closings, list_members
+from projections.books import (
+    get_book,
+    get_category,
+    get_member,
+    list_books,
+    list_categories,
+    list_closings,
+    list_members,
+)
 from projections.diff import diff_book
 from projections.engine import Engine
 from projections.entries import get_entry, list_entries
@@ -28,7 +36,9 @@ from projections.history import book_history, category_history, entry_history
 from projections.paging import Page, decode_cursor
 from projections.past_books import (
     get_book_at,
+    get_category_at,
     get_entry_of,
+    get_member_at,
     get_totals_at,
     get_wallet_at,
     list_categories_at,
@@ -76,6 +86,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/totals", show_totals),
         web.get("/books/{book}", show_book),
         web.get("/books/{book}/categories", show_categories),
+        web.get("/books/{book}/categories/{category}", show_category),
         web.get("/books/{book}/entries/{entry}/history", show_entry_history),
         web.get("/books/{book}/history", show_book_history),
         web.get("/books/{book}/categories/{category}/history", show_category_history),
@@ -84,6 +95,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/spending", show_spending),
         web.get("/books/{book}/diff", show_diff),
         web.get("/books/{book}/members", show_members),
+        web.get("/books/{book}/members/{user}", show_member),
         web.get("/books/{book}/closings", show_closings),
         web.get("/books/{book}/export", export_book, allow_head=False),  # its cost is in the body
         web.get("/books", show_books),
@@ -164,9 +176,19 @@ async def show_categories(request: web.Request) -> web.Response:
     return _answer_list(request, await read(*_target(request), page, deleted=schemas.STATES[asked["state"]]))
 
 
+async def show_category(request: web.Request) -> web.Response:
+    asked, category = _ask(request, _ASK_BOOK), id_in_path(request, "category", CategoryNotFound)
+    return answer(request, await _at(asked, get_category, get_category_at)(*_target(request), category))
+
+
 async def show_members(request: web.Request) -> web.Response:
     read = _at(_ask(request, _ASK_BOOK), list_members, list_members_at)
     return answer(request, await read(*_target(request)))
+
+
+async def show_member(request: web.Request) -> web.Response:
+    asked, member = _ask(request, _ASK_BOOK), id_in_path(request, "user", MemberNotFound)
+    return answer(request, await _at(asked, get_member, get_member_at)(*_target(request), member))
 
 
 async def show_closings(request: web.Request) -> web.Response:

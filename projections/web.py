@@ -8,7 +8,7 @@ from auth.http import requests as auth_requests
 from ledger.http import requests as ledger_requests
 from projections import health, http
 from projections.api_tokens import count_api_tokens
-from projections.books import get_book, list_closings, list_members
+from projections.books import get_book, get_member, list_closings
 from projections.denylist import Denylist
 from projections.engine import Engine
 from projections.exports import Exports
@@ -38,6 +38,6 @@ def _reads(engine: Engine) -> ledger_requests.Reads:
     return ledger_requests.Reads(
         partial(get_book, engine),
         lambda user_id, book_id, position: get_book_at(engine, user_id, book_id, Moment(position)),
-        partial(list_members, engine),
+        partial(get_member, engine),
         partial(list_closings, engine),
     )

@@ -74,11 +74,7 @@ def _user_id(request: web.Request) -> UUID:
 
 async def _read_member(request: web.Request, book: UUID, user: UUID) -> View:
     """Raises: BookNotFound, MemberNotFound."""
-    members = await request.app[READS].members(request[METADATA].actor, book)
-    found: View | None = next((member for member in members["items"] if UUID(str(member["user_id"])) == user), None)
-    if found is None:
-        raise MemberNotFound
-    return found
+    return await request.app[READS].member(request[METADATA].actor, book, user)
 
 
 def _if_match(request: web.Request, user: UUID) -> BookCheck:

@@ -41,7 +41,8 @@ class Reads:
     book: Callable[[UUID | None, UUID], Awaitable[View]]
     book_at: Callable[[UUID | None, UUID, int], Awaitable[View]]
     """At a position of its journal."""
-    members: Callable[[UUID | None, UUID], Awaitable[View]]
+    member: Callable[[UUID | None, UUID, UUID], Awaitable[View]]
+    """Raises: MemberNotFound."""
     closings: Callable[[UUID | None, UUID], Awaitable[View]]
 
 
