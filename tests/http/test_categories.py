@@ -65,6 +65,8 @@ async def test_category_is_refused_where_a_field_is_wrong(home, path):
         ({"name": "x" * 101, "kind": "income"}, "name"),
         ({"name": "", "kind": "income"}, "name"),
         ({"name": "a\x00", "kind": "income"}, "name"),
+        ({"name": "a\x1f", "kind": "income"}, "name"),
+        ({"name": "\x85a", "kind": "income"}, "name"),
         ({"name": "x", "kind": "income", "id": NOWHERE}, "id"),
     ]:
         assert list((await home.post(path, fields)).errors) == [field], fields
