@@ -90,16 +90,18 @@ async def test_what_has_no_tag_is_changed_by_no_if_match_but_a_star(home, book):
     token = await home.made("/users/me/tokens", {"name": "backup", "scopes": ["read"]})
     link = await home.made(f"{path_of(entry)}/shares")
     reauthenticated = {"password": PASSWORD}
-    for path, body, status in [
-        (f"{path_of(entry)}/shares/{link['code']}", None, 204),
-        (f"/users/me/tokens/{token['id']}", None, 204),
-        (f"/users/me/passkeys/{NOWHERE}", reauthenticated, 404),
-        ("/users/me/totp", reauthenticated, 409),
-        (f"/users/me/sessions/{its_id}", None, 204),
-        ("/users/me/sessions", None, 204),
+    for method, path, body, status in [
+        ("DELETE", f"{path_of(entry)}/shares/{link['code']}", None, 204),
+        ("DELETE", f"/users/me/tokens/{token['id']}", None, 204),
+        ("DELETE", f"/users/me/passkeys/{NOWHERE}", reauthenticated, 404),
+        ("DELETE", "/users/me/totp", reauthenticated, 409),
+        ("POST", "/users/me/totp/recovery-codes", reauthenticated, 409),
+        ("PUT", "/users/me/email", {**reauthenticated, "email": "new@example.com"}, 202),
+        ("DELETE", f"/users/me/sessions/{its_id}", None, 204),
+        ("DELETE", "/users/me/sessions", None, 204),
     ]:
-        assert {(412, "precondition-failed")} == await refused(home, "DELETE", path, body), path
-        assert (await home.delete(path, json=body, headers={"If-Match": "*"})).status == status, path
+        assert {(412, "precondition-failed")} == await refused(home, method, path, body), path
+        assert (await home.ask(method, path, json=body, headers={"If-Match": "*"})).status == status, path
 
 
 async def test_who_is_not_signed_in_learns_that_first(guest):
