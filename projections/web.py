@@ -29,7 +29,7 @@ def provide(app: web.Application, storage: Storage, projector: Projector, denyli
     app[health.DATABASE], app[health.PROJECTOR] = storage.database, projector
     app[http.ENGINE], app[http.EXPORTS] = engine, Exports(engine)
     app[ledger_requests.CATCH_UP], app[ledger_requests.READS] = engine.catch_up, _reads(engine)
-    app[auth_requests.CATCH_UP] = denylist.catch_up
+    app[auth_requests.CATCH_UP], app[auth_requests.ANSWER_PASSKEYS] = denylist.catch_up, http.answer_passkeys
     app[auth_requests.COUNT_API_TOKENS] = lambda user_id: count_api_tokens(engine, user_id, clock())
     app.on_response_prepare.append(http.seclude)
 

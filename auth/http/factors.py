@@ -11,6 +11,7 @@ from auth.commands import totp as totp_commands
 from auth.commands.deciding import Auth
 from auth.errors import PasskeyNotFound
 from auth.http.requests import (
+    ANSWER_PASSKEYS,
     AUTH,
     LANGUAGE,
     OPERATION,
@@ -65,6 +66,7 @@ async def confirm_totp(request: web.Request) -> web.Response:
 
 
 async def renew_recovery_codes(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     body = await body_of(request, _REAUTHENTICATE)
     return answer({"recovery_codes": await totp_commands.renew_recovery_codes(*_changed_by(request), **body)})
 
@@ -77,7 +79,7 @@ async def disable_totp(request: web.Request) -> web.Response:
 
 async def show_passkeys(request: web.Request) -> web.Response:
     passkeys = await passkey_commands.list_passkeys(request.app[AUTH], request[PRINCIPAL].user_id)
-    return answer({"items": [_passkey_view(passkey) for passkey in passkeys], "next_cursor": None})
+    return request.app[ANSWER_PASSKEYS](request, [_passkey_view(passkey) for passkey in passkeys])
 
 
 async def begin_passkey(request: web.Request) -> web.Response:

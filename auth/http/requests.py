@@ -35,6 +35,9 @@ OPERATION: Final[web.AppKey[Operation]] = web.AppKey("operation")
 CountApiTokens = Callable[[UUID], Awaitable[int]]
 COUNT_API_TOKENS: Final[web.AppKey[CountApiTokens]] = web.AppKey("count_api_tokens")
 """How many API tokens of a user can be used."""
+AnswerList = Callable[[web.Request, list[dict[str, Any]]], web.Response]
+ANSWER_PASSKEYS: Final[web.AppKey[AnswerList]] = web.AppKey("answer_passkeys")
+"""Answers with passkeys, or the page of them that is asked for. Raises: ValidationError."""
 Today = Callable[[web.Request], date]
 TODAY: Final[web.AppKey[Today]] = web.AppKey("today")
 """The day where the client is."""

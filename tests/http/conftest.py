@@ -142,6 +142,21 @@ def path_of(entry: Any) -> str:
     return f"/books/{entry['book_id']}/entries/{entry['id']}"
 
 
+async def walk(household: Household, path: str | None) -> list[list[Any]]:
+    """Follow the Link headers to the end; return the pages."""
+    pages: list[list[Any]] = []
+    while path is not None:
+        answer = await household.get(path)
+        pages.append(answer.items)
+        link = answer.headers.get("Link")
+        assert (link is None) == (answer.json["next_cursor"] is None)
+        if link is not None:
+            assert link.endswith('>; rel="next"')
+            assert f"cursor={answer.json['next_cursor']}" in link
+        path = link and link.split(">")[0][1:]
+    return pages
+
+
 @pytest.fixture
 def guest(client: TestClient) -> Household:
     """Someone who is not signed in."""
