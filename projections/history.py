@@ -89,7 +89,7 @@ def entry_fields(entry: Entry, currency: str, category: Callable[[UUID | None], 
 
 def _last_of(page: Page) -> int:
     """The version that tells whether more follows a page; to tell what changed, all before are needed."""
-    (after,) = page.after or (0,)
+    after: int = page.after[0] if page.after else 0
     return min(after + page.limit + 1, VERSION_MAX)
 
 
