@@ -34,7 +34,7 @@ from eventstore.logs import configure_logging
 from eventstore.processes import run, running, stop_event, when_parent_ends
 from eventstore.settings import WORKERS_MAX, Settings, master_key_of
 from eventstore.workers import say_ready, supervise
-from ledger.answers import answer, require_match
+from ledger.answers import answer, require_match, require_untagged
 from ledger.http.attribution import attribution
 from ledger.http.requests import operation_of, preferred_language, today
 from ledger.problems import problem_of, problem_page
@@ -76,8 +76,8 @@ async def open_app(settings: Settings, dsn: str) -> AsyncIterator[web.Applicatio
         projections.web.provide(app, storage, projector, denylist)
         app[requests.ACCOUNTS] = whole_accounts(storage, now)
         app[requests.AUTHENTICATE] = lambda header: authenticate(header, identity.bearer, denylist)
-        app[requests.OPERATION], app[requests.TODAY] = operation_of, today
-        app[requests.LANGUAGE], app[requests.RESOURCES] = preferred_language, requests.Resources(answer, require_match)
+        app[requests.OPERATION], app[requests.TODAY], app[requests.LANGUAGE] = operation_of, today, preferred_language
+        app[requests.RESOURCES] = requests.Resources(answer, require_match, require_untagged)
         add_routes(app)
         yield app
 

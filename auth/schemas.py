@@ -27,7 +27,7 @@ TOKEN_SECONDS_MIN: Final = 60
 TOKEN_SECONDS_MAX: Final = 365 * 86_400
 TOKEN_SECONDS_DEFAULT: Final = 90 * 86_400
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -42,8 +42,9 @@ class Name(Normalized):
     """One line of 1 to 100 characters after trimming."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
-        name = super()._deserialize(value, attr, data, **kwargs).strip()
-        if _CONTROL.search(name):
+        text = super()._deserialize(value, attr, data, **kwargs)
+        name = text.strip()  # which takes some control characters for space
+        if _CONTROL.search(text) or "\t" in name or "\n" in name:
             raise ValidationError("Control characters are not allowed.")
         if not 1 <= len(name) <= NAME_LENGTH_MAX:
             raise ValidationError(f"Length must be between 1 and {NAME_LENGTH_MAX} characters.")

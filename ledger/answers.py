@@ -1,12 +1,17 @@
 """JSON answers with a strong ETag, and the preconditions that clients put on them."""
 
 import hashlib
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
+
+IF_MATCH: Final = "If-Match"
+_ANY: Final = "*"
+_TAG: Final = re.compile(r'(?:W/)?"[^"]*"')
 
 
 def to_json(view: Any) -> bytes:
@@ -25,8 +30,8 @@ def answer(
     """Answer with a resource; 304 where a GET's If-None-Match already names it. `replayed`: a retry's answer."""
     body = to_json(view)
     etag = etag_of(body)
-    known = request.if_none_match if request.method in {"GET", "HEAD"} else None
-    if known and any(tag.value in {etag, "*"} for tag in known):
+    known = _tags(request, "If-None-Match") if request.method in {"GET", "HEAD"} else None
+    if known and known & {_ANY, f'"{etag}"', f'W/"{etag}"'}:
         return web.Response(status=304, headers={"ETag": f'"{etag}"'})
     headers = {"Content-Type": "application/json", "ETag": f'"{etag}"'}
     if location is not None:
@@ -46,9 +51,29 @@ def require_match(request: BaseRequest, view: Any, changed: Callable[[int, str],
 
     Raises: the error that `changed` makes of the version and the tag that it has now.
     """
-    expected = request.if_match
+    expected = _tags(request, IF_MATCH)
     if expected is None:
         return
     etag = etag_of(to_json(view))
-    if not any(tag.value == "*" or (tag.value == etag and not tag.is_weak) for tag in expected):
+    if not expected & {_ANY, f'"{etag}"'}:
         raise changed(version, etag)
+
+
+def require_untagged(request: BaseRequest) -> None:
+    """Check If-Match, where there is one, for what has no entity tag: no tag can match it (RFC 9110, 13.1.1).
+
+    Raises: HTTPPreconditionFailed.
+    """
+    if _tags(request, IF_MATCH) not in (None, {_ANY}):
+        raise web.HTTPPreconditionFailed
+
+
+def _tags(request: BaseRequest, name: str) -> set[str] | None:
+    """The entity tags of a condition as they are written, or `*` alone; None without one, empty where it names none.
+
+    A quoted `*` is a tag like any other. Several lines are one list (RFC 9110, 5.3).
+    """
+    if name not in request.headers:
+        return None
+    text = ",".join(request.headers.getall(name)).strip()
+    return {_ANY} if text == _ANY else set(_TAG.findall(text))

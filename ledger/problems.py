@@ -22,6 +22,7 @@ PROTOCOL_PROBLEMS: Final[dict[int, tuple[str, str]]] = {
     404: ("not-found", "There is nothing at this address."),
     405: ("method-not-allowed", "This address does not take this method; the Allow header lists those it takes."),
     408: ("request-timeout", "The request took too long to arrive."),
+    412: ("precondition-failed", "What this changes has no ETag, so that no If-Match holds for it but *."),
     413: ("payload-too-large", "The body is too large: at most 1 MiB, imports 64 MiB."),
     414: ("uri-too-long", "The address is too long."),
     415: (

@@ -36,9 +36,9 @@ class Text(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = unicodedata.normalize("NFC", super()._deserialize(value, attr, data, **kwargs) or "")
-        text = text.strip() if self.trim else text
-        if _CONTROL.search(text):
+        if _CONTROL.search(text):  # first, for some of them would be trimmed away as space
             raise ValidationError("Control characters other than tab and newline are not allowed.")
+        text = text.strip() if self.trim else text
         if not self.length_min <= len(text) <= self.length_max:
             raise ValidationError(f"Length must be between {self.length_min} and {self.length_max} characters.")
         return text

@@ -13,7 +13,7 @@ from eventstore.database import Transaction
 from eventstore.sql import statement
 from ledger.book import EDITOR, OWNER, Book
 from ledger.entry import Entry
-from ledger.errors import BookNotFound
+from ledger.errors import BookNotFound, CategoryNotFound, MemberNotFound
 from ledger.money import decimals_of, format_amount
 from ledger.views import category_view
 from projections.engine import Engine, ReadModel
@@ -36,6 +36,8 @@ _GET_BOOK = statement(__package__, "get_book")
 _LIST_BOOKS = statement(__package__, "list_books")
 _LIST_MEMBERSHIPS = statement(__package__, "list_memberships")
 _LIST_CATEGORIES = statement(__package__, "list_categories")
+_GET_CATEGORY = statement(__package__, "get_category")
+_GET_MEMBER = statement(__package__, "get_member")
 _LIST_MEMBERS = statement(__package__, "list_members")
 _LIST_CLOSINGS = statement(__package__, "list_closings")
 
@@ -268,13 +270,30 @@ async def list_categories(
     return page_of(found, page, _category_view, lambda row: (row["category_id"],))
 
 
+async def get_category(engine: Engine, user_id: UUID | None, book_id: UUID, category_id: UUID) -> dict[str, Any]:
+    """Read a category, deleted or not. Raises: BookNotFound, CategoryNotFound."""
+    row = head_of(await engine.fetch_fresh(_GET_CATEGORY, user_id, book_id, category_id))
+    if row["category_id"] is None:
+        raise CategoryNotFound
+    return _category_view(row)
+
+
 async def list_members(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
     """List who belongs to a book, longest first. Raises: BookNotFound."""
     rows = await engine.fetch_fresh(_LIST_MEMBERS, user_id, book_id)
     if not rows or rows[0]["reader_role"] is None:
         raise BookNotFound
-    shown = ("user_id", "name", "email", "role", "joined_at")
-    return {"items": [{name: row[name] for name in shown} for row in rows], "next_cursor": None}
+    return {"items": [_member_view(row) for row in rows], "next_cursor": None}
+
+
+async def get_member(engine: Engine, user_id: UUID | None, book_id: UUID, member_id: UUID) -> dict[str, Any]:
+    """Read who somebody is in a book. Raises: BookNotFound, MemberNotFound."""
+    rows = await engine.fetch_fresh(_GET_MEMBER, user_id, book_id, member_id)
+    if not rows or rows[0]["reader_role"] is None:
+        raise BookNotFound
+    if rows[0]["user_id"] is None:
+        raise MemberNotFound
+    return _member_view(rows[0])
 
 
 async def list_closings(engine: Engine, user_id: UUID | None, book_id: UUID) -> dict[str, Any]:
@@ -307,6 +326,10 @@ def book_view(row: Any) -> dict[str, Any]:
         "updated_at": row["updated_at"],
         "version": row["version"],
     }
+
+
+def _member_view(row: asyncpg.Record) -> dict[str, Any]:
+    return {name: row[name] for name in ("user_id", "name", "email", "role", "joined_at")}
 
 
 def _category_view(row: asyncpg.Record) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
 from eventsourcing.utils import get_topic
+from msgspec import Meta
 
 from eventstore.aggregate import Aggregate
 from eventstore.codec import RecordedEvent
@@ -18,8 +19,12 @@ from ledger.money import format_amount
 from ledger.views import KINDS_SHOWN, category_view
 from projections.engine import Engine
 from projections.moments import Moment
+from projections.paging import Page, ShortList
 
 _READ = statement(__package__, "read_history")
+
+VERSION_MAX: Final = 2**31 - 1
+HISTORY: Final = ShortList("history", ("version",), (Annotated[int, Meta(ge=1, le=VERSION_MAX)],))
 
 AnyAggregate = TypeVar("AnyAggregate", bound=Aggregate)
 Fields = dict[str, Any]
@@ -36,36 +41,36 @@ class _Told:
 
 
 async def entry_history(
-    engine: Engine, user_id: UUID | None, book_id: UUID, entry_id: UUID, moment: Moment
-) -> list[Fields]:
+    engine: Engine, user_id: UUID | None, book_id: UUID, entry_id: UUID, page: Page, moment: Moment
+) -> Fields:
     """What happened to an entry until a moment, oldest first. Raises: BookNotFound, EntryNotFound."""
-    told = await _read(engine, user_id, book_id, entry_id, moment)
+    told = await _read(engine, user_id, book_id, entry_id, moment, _last_of(page))
 
     def fields(entry: Entry) -> Fields:
         return entry_fields(entry, told.currency, lambda category_id: _category(told, category_id))
 
     if not told.events or not isinstance(told.events[0].event, Entry.Recorded):
         raise EntryNotFound
-    return list(_items(told, Entry, fields))
+    return HISTORY.page_of(list(_items(told, Entry, fields)), page)
 
 
-async def book_history(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> list[Fields]:
+async def book_history(engine: Engine, user_id: UUID | None, book_id: UUID, page: Page, moment: Moment) -> Fields:
     """What happened to a book, its members, categories and closed periods. Raises: BookNotFound."""
-    told = await _read(engine, user_id, book_id, book_id, moment)
+    told = await _read(engine, user_id, book_id, book_id, moment, _last_of(page))
     if not told.events:
         raise BookNotFound
-    return list(_items(told, Book, lambda book: book_fields(book, told.currency)))
+    return HISTORY.page_of(list(_items(told, Book, lambda book: book_fields(book, told.currency))), page)
 
 
 async def category_history(
-    engine: Engine, user_id: UUID | None, book_id: UUID, category_id: UUID, moment: Moment
-) -> list[Fields]:
+    engine: Engine, user_id: UUID | None, book_id: UUID, category_id: UUID, page: Page, moment: Moment
+) -> Fields:
     """What happened to a category. Raises: BookNotFound, CategoryNotFound."""
-    told = await _read(engine, user_id, book_id, book_id, moment)
+    told = await _read(engine, user_id, book_id, book_id, moment, VERSION_MAX)
     items = [item for item in _items(told, Book, lambda book: _category_fields(book, category_id)) if item["changes"]]
     if not items:
         raise CategoryNotFound
-    return items
+    return HISTORY.page_of(items, page)
 
 
 def entry_fields(entry: Entry, currency: str, category: Callable[[UUID | None], Fields | None]) -> Fields:
@@ -82,9 +87,17 @@ def entry_fields(entry: Entry, currency: str, category: Callable[[UUID | None], 
     }
 
 
-async def _read(engine: Engine, user_id: UUID | None, book_id: UUID, stream_id: UUID, moment: Moment) -> _Told:
+def _last_of(page: Page) -> int:
+    """The version that tells whether more follows a page; to tell what changed, all before are needed."""
+    after: int = page.after[0] if page.after else 0
+    return min(after + page.limit + 1, VERSION_MAX)
+
+
+async def _read(
+    engine: Engine, user_id: UUID | None, book_id: UUID, stream_id: UUID, moment: Moment, version_max: int
+) -> _Told:
     """Raises: BookNotFound, also before the book was opened."""
-    rows = await engine.fetch_fresh(_READ, user_id, book_id, stream_id, *moment)
+    rows = await engine.fetch_fresh(_READ, user_id, book_id, stream_id, *moment, version_max)
     if not rows or rows[0]["role"] is None or rows[0]["until"] < 1:
         raise BookNotFound
     found = [row for row in rows if row["position"] is not None]

@@ -2,35 +2,45 @@
 
 import re
 from collections.abc import Awaitable, Callable
-from datetime import date
-from typing import Any, Final
+from datetime import date, datetime
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
 from aiohttp import web
 from marshmallow import Schema
+from msgspec import Meta
 
 from auth.middleware import PRINCIPAL, public
-from auth.schemas import AskPresent
 from eventstore.codec import Metadata
 from ledger.answers import answer, answer_plain
 from ledger.commands.shares import note_opening, share_id_in
-from ledger.errors import CategoryNotFound, EntryNotFound
+from ledger.errors import CategoryNotFound, EntryNotFound, MemberNotFound
 from ledger.exports.double_entry import DoubleEntryExport
-from ledger.http.requests import CLOCK, LEDGER, METADATA, book_id, id_in_path
+from ledger.http.requests import CLOCK, LEDGER, METADATA, book_id, id_in_path, query_of
 from projections import schemas
 from projections.api_tokens import list_api_tokens
-from projections.books import get_book, list_books, list_categories, list_closings, list_members
+from projections.books import (
+    get_book,
+    get_category,
+    get_member,
+    list_books,
+    list_categories,
+    list_closings,
+    list_members,
+)
 from projections.diff import diff_book
 from projections.engine import Engine
 from projections.entries import get_entry, list_entries
 from projections.exports import FORMATS, Exports
 from projections.finding import ORDERS, Filters
-from projections.history import book_history, category_history, entry_history
-from projections.paging import Page, decode_cursor
+from projections.history import HISTORY, book_history, category_history, entry_history
+from projections.paging import Page, ShortList, decode_cursor
 from projections.past_books import (
     get_book_at,
+    get_category_at,
     get_entry_of,
+    get_member_at,
     get_totals_at,
     get_wallet_at,
     list_categories_at,
@@ -51,18 +61,26 @@ EXPORTS: Final = web.AppKey("exports", Exports)
 _ASK_BOOK = schemas.AskBook()
 _ASK_DIFF = schemas.AskDiff()
 _ASK_HISTORY = schemas.AskHistory()
+_ASK_PARTS = schemas.AskParts()
+_ASK_RECORDED = schemas.AskRecorded()
 _ASK_WALLET = schemas.AskWallet()
 _ASK_BOOKS = schemas.AskBooks()
 _ASK_CATEGORIES = schemas.AskCategories()
 _ASK_ENTRY = schemas.AskEntry()
 _ASK_ENTRIES = schemas.AskEntries()
 _ASK_EXPORT = schemas.AskExport()
-_ASK_PRESENT = AskPresent()
-_ASK_SHARES = schemas.AskShares()
 _ASK_SPENDING = schemas.AskSpending()
 _ASK_STATEMENT = schemas.AskStatement()
 _ASK_STATEMENTS = schemas.AskStatements()
 _ASK_TOTALS = schemas.AskTotals()
+_ASK_OWN = schemas.AskOwn()
+
+_Instant = Annotated[datetime, Meta(tz=True)]
+_MEMBERS: Final = ShortList("members", ("joined_at", "user_id"), (_Instant, UUID))
+_CLOSINGS: Final = ShortList("closings", ("through",), (date,))
+_SESSIONS: Final = ShortList("sessions", ("last_seen_at", "id"), (_Instant, UUID), descending=True)
+_TOKENS: Final = ShortList("tokens", ("id",), (UUID,), descending=True)
+_PASSKEYS: Final = ShortList("passkeys", ("created_at", "id"), (_Instant, UUID))
 
 Read = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -79,6 +97,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/totals", show_totals),
         web.get("/books/{book}", show_book),
         web.get("/books/{book}/categories", show_categories),
+        web.get("/books/{book}/categories/{category}", show_category),
         web.get("/books/{book}/entries/{entry}/history", show_entry_history),
         web.get("/books/{book}/history", show_book_history),
         web.get("/books/{book}/categories/{category}/history", show_category_history),
@@ -87,6 +106,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/books/{book}/spending", show_spending),
         web.get("/books/{book}/diff", show_diff),
         web.get("/books/{book}/members", show_members),
+        web.get("/books/{book}/members/{user}", show_member),
         web.get("/books/{book}/closings", show_closings),
         web.get("/books/{book}/export", export_book, allow_head=False),  # its cost is in the body
         web.get("/books", show_books),
@@ -167,33 +187,44 @@ async def show_categories(request: web.Request) -> web.Response:
     return _answer_list(request, await read(*_target(request), page, deleted=schemas.STATES[asked["state"]]))
 
 
+async def show_category(request: web.Request) -> web.Response:
+    asked, category = _ask(request, _ASK_BOOK), id_in_path(request, "category", CategoryNotFound)
+    return answer(request, await _at(asked, get_category, get_category_at)(*_target(request), category))
+
+
 async def show_members(request: web.Request) -> web.Response:
-    read = _at(_ask(request, _ASK_BOOK), list_members, list_members_at)
-    return answer(request, await read(*_target(request)))
+    asked = _ask(request, _ASK_PARTS)
+    page, read = _page_of_short(asked, _MEMBERS), _at(asked, list_members, list_members_at)
+    return _answer_list(request, _MEMBERS.page_of((await read(*_target(request)))["items"], page))
+
+
+async def show_member(request: web.Request) -> web.Response:
+    asked, member = _ask(request, _ASK_BOOK), id_in_path(request, "user", MemberNotFound)
+    return answer(request, await _at(asked, get_member, get_member_at)(*_target(request), member))
 
 
 async def show_closings(request: web.Request) -> web.Response:
-    read = _at(_ask(request, _ASK_BOOK), list_closings, list_closings_at)
-    return answer(request, await read(*_target(request)))
+    asked = _ask(request, _ASK_PARTS)
+    page, read = _page_of_short(asked, _CLOSINGS), _at(asked, list_closings, list_closings_at)
+    return _answer_list(request, _CLOSINGS.page_of((await read(*_target(request)))["items"], page))
 
 
 async def show_entry_history(request: web.Request) -> web.Response:
     asked, entry = _ask(request, _ASK_HISTORY), id_in_path(request, "entry", EntryNotFound)
-    return _answer_history(request, await entry_history(*_target(request), entry, asked["known_at"]))
+    page, moment = _page_of_short(asked, HISTORY), asked["known_at"]
+    return _answer_list(request, await entry_history(*_target(request), entry, page, moment))
 
 
 async def show_book_history(request: web.Request) -> web.Response:
-    asked = _ask(request, _ASK_HISTORY)
-    return _answer_history(request, await book_history(*_target(request), asked["known_at"]))
+    asked = _ask(request, _ASK_RECORDED)
+    page, moment = _page_of_short(asked, HISTORY), asked["known_at"]
+    return _answer_list(request, await book_history(*_target(request), page, moment))
 
 
 async def show_category_history(request: web.Request) -> web.Response:
     asked, category = _ask(request, _ASK_HISTORY), id_in_path(request, "category", CategoryNotFound)
-    return _answer_history(request, await category_history(*_target(request), category, asked["known_at"]))
-
-
-def _answer_history(request: web.Request, items: list[dict[str, Any]]) -> web.Response:
-    return answer(request, {"items": items, "next_cursor": None})
+    page, moment = _page_of_short(asked, HISTORY), asked["known_at"]
+    return _answer_list(request, await category_history(*_target(request), category, page, moment))
 
 
 async def export_book(request: web.Request) -> web.Response:
@@ -219,7 +250,7 @@ async def show_wallet(request: web.Request) -> web.Response:
 
 
 async def show_shares(request: web.Request) -> web.Response:
-    asked, entry = _ask(request, _ASK_SHARES), id_in_path(request, "entry", EntryNotFound)
+    asked, entry = _ask(request, _ASK_RECORDED), id_in_path(request, "entry", EntryNotFound)
     page = _page(asked, "shares", CURSOR)
     return _answer_list(request, await list_shares(*_target(request), entry, page, asked["known_at"]))
 
@@ -242,15 +273,22 @@ async def seclude(request: web.Request, response: web.StreamResponse) -> None:
 
 
 async def show_sessions(request: web.Request) -> web.Response:
-    _ask(request, _ASK_PRESENT)
-    principal = request[PRINCIPAL]
-    return answer_plain(await list_sessions(request.app[ENGINE], principal.user_id, principal.session_id))
+    principal, page = request[PRINCIPAL], _page_of_short(_ask(request, _ASK_OWN), _SESSIONS)
+    listed = await list_sessions(request.app[ENGINE], principal.user_id, principal.session_id)
+    return _answer_plain_list(request, _SESSIONS.page_of(listed["items"], page))
 
 
 async def show_api_tokens(request: web.Request) -> web.Response:
-    _ask(request, _ASK_PRESENT)
+    page = _page_of_short(_ask(request, _ASK_OWN), _TOKENS)
     user, now = request[PRINCIPAL].user_id, request.app[CLOCK]()
-    return answer_plain(await list_api_tokens(request.app[ENGINE], user, now))
+    listed = await list_api_tokens(request.app[ENGINE], user, now)
+    return _answer_plain_list(request, _TOKENS.page_of(listed["items"], page))
+
+
+def answer_passkeys(request: web.Request, items: list[dict[str, Any]]) -> web.Response:
+    """Answer with the passkeys of the user, or a page of them. Raises: ValidationError."""
+    page = _page_of_short(_ask(request, _ASK_OWN), _PASSKEYS)
+    return _answer_plain_list(request, _PASSKEYS.page_of(items, page))
 
 
 def _at(asked: dict[str, Any], now: Read, then: Read) -> Read:
@@ -276,9 +314,7 @@ def _user(request: web.Request) -> UUID | None:
 
 def _ask(request: web.Request, schema: Schema, **in_path: str) -> dict[str, Any]:
     """Read and validate the query, and what the path says. Raises: ValidationError."""
-    query = request.query
-    repeated = {"category_id": query.getall("category_id")} if "category_id" in query else {}
-    asked: dict[str, Any] = schema.load({**query, **repeated, **in_path})
+    asked: dict[str, Any] = schema.load({**query_of(request, "category_id"), **in_path})
     return asked
 
 
@@ -287,8 +323,20 @@ def _page(asked: dict[str, Any], order: str, key_types: tuple[Any, ...]) -> Page
     return Page(asked["limit"], order, decode_cursor(cursor, order, key_types) if cursor is not None else None)
 
 
+def _page_of_short(asked: dict[str, Any], short: ShortList) -> Page:
+    return _page(asked, short.order, short.key_types)
+
+
 def _answer_list(request: web.Request, listed: dict[str, Any]) -> web.Response:
-    response = answer(request, listed)
+    return _linked(request, answer(request, listed), listed)
+
+
+def _answer_plain_list(request: web.Request, listed: dict[str, Any]) -> web.Response:
+    """Answer with a list that has no entity tag."""
+    return _linked(request, answer_plain(listed), listed)
+
+
+def _linked(request: web.Request, response: web.Response, listed: dict[str, Any]) -> web.Response:
     if listed["next_cursor"] is not None:
         following = request.rel_url.update_query(cursor=listed["next_cursor"])
         response.headers["Link"] = f'<{following}>; rel="next"'

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from marshmallow import ValidationError
 
 LIMIT_DEFAULT: Final = 50
 LIMIT_MAX: Final = 200
+WHOLE: Final = sys.maxsize
+"""The limit of a list that is shown whole where none is asked for."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,28 @@ class Page:
     limit: int
     order: str
     after: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True)
+class ShortList:
+    """A list that is read whole, for it is short: its name in cursors, and the fields that its items are ordered by."""
+
+    order: str
+    key: tuple[str, ...]
+    key_types: tuple[Any, ...]
+    descending: bool = False
+
+    def page_of(self, items: Sequence[dict[str, Any]], page: Page) -> dict[str, Any]:
+        """Show the items of a page, which are found by their key: others may come and go between two pages."""
+        after = page.after
+        if after is not None and self.descending:
+            items = [item for item in items if self._key_of(item) < after]
+        elif after is not None:
+            items = [item for item in items if self._key_of(item) > after]
+        return page_of(items, page, dict, self._key_of)
+
+    def _key_of(self, item: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(item[name] for name in self.key)
 
 
 def page_of(

@@ -9,7 +9,7 @@ from uuid import UUID
 from eventstore.codec import RecordedEvent
 from eventstore.sql import statement
 from ledger.book import OWNER, Category
-from ledger.errors import BookNotFound
+from ledger.errors import BookNotFound, CategoryNotFound, MemberNotFound
 from ledger.views import category_view
 from projections.books import BookRow, Books, CategoryRow, ClosingRow, MemberRow, book_view
 from projections.engine import Engine
@@ -107,11 +107,37 @@ async def list_categories_at(
     return page_of(found, page, _category_view, lambda row: (row.category_id,))
 
 
+async def get_category_at(
+    engine: Engine, user_id: UUID | None, book_id: UUID, category_id: UUID, moment: Moment
+) -> dict[str, Any]:
+    """A category as it was at a moment. Raises: BookNotFound, CategoryNotFound."""
+    past = await read_past(engine, user_id, book_id, moment)
+    row = next((row for row in past.categories if row.category_id == category_id), None)
+    if row is None:
+        raise CategoryNotFound
+    return _category_view(row)
+
+
 async def list_members_at(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> dict[str, Any]:
     """List who belonged to a book at a moment, by today's names. Raises: BookNotFound."""
     past = await read_past(engine, user_id, book_id, moment)
-    users = await find_users(engine, [member.user_id for member in past.members])
-    items = [
+    return {"items": await _with_names(engine, past.members), "next_cursor": None}
+
+
+async def get_member_at(
+    engine: Engine, user_id: UUID | None, book_id: UUID, member_id: UUID, moment: Moment
+) -> dict[str, Any]:
+    """Who somebody was in a book at a moment, by today's name. Raises: BookNotFound, MemberNotFound."""
+    past = await read_past(engine, user_id, book_id, moment)
+    found = await _with_names(engine, [member for member in past.members if member.user_id == member_id])
+    if not found:
+        raise MemberNotFound
+    return found[0]
+
+
+async def _with_names(engine: Engine, members: Sequence[MemberRow]) -> list[dict[str, Any]]:
+    users = await find_users(engine, [member.user_id for member in members])
+    return [
         {
             "user_id": member.user_id,
             "name": users[member.user_id]["name"],
@@ -119,9 +145,8 @@ async def list_members_at(engine: Engine, user_id: UUID | None, book_id: UUID, m
             "role": member.role,
             "joined_at": member.joined_at,
         }
-        for member in past.members
+        for member in members
     ]
-    return {"items": items, "next_cursor": None}
 
 
 async def list_closings_at(engine: Engine, user_id: UUID | None, book_id: UUID, moment: Moment) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ledger.schemas import TAG_LENGTH_MAX, Day, Text
 from projections.exports import FORMATS
 from projections.finding import KINDS, ORDERS
 from projections.moments import KnownAt, Moment
-from projections.paging import LIMIT_DEFAULT, LIMIT_MAX
+from projections.paging import LIMIT_DEFAULT, LIMIT_MAX, WHOLE
 from projections.totals import GROUPINGS
 
 SEARCH_LENGTH_MAX: Final = 200
@@ -70,10 +70,6 @@ class AskBook(Ask):
     known_at = KnownAt(load_default=None)
 
 
-class AskHistory(Ask):
-    known_at = KnownAt(load_default=Moment())
-
-
 class AskDiff(Ask):
     known_at = KnownAt(required=True)
     until = KnownAt(load_default=Moment())
@@ -93,8 +89,30 @@ class AskList(Ask):
     cursor = fields.String(load_default=None)
 
 
-class AskShares(AskList, AskHistory):
-    """The links to an entry."""
+class AskWhole(AskList):
+    """A short list, shown whole unless a limit is given."""
+
+    limit = Limit(load_default=WHOLE)
+
+
+class AskOwn(AskWhole):
+    """What belongs to an account, which is read as it is now alone."""
+
+    known_at = fields.String(validate=refuse_past)
+
+
+class AskParts(AskWhole, AskBook):
+    """Members, and closed periods."""
+
+
+class AskRecorded(AskList):
+    """What is read from events themselves."""
+
+    known_at = KnownAt(load_default=Moment())
+
+
+class AskHistory(AskWhole, AskRecorded):
+    """The history of something in a book."""
 
 
 class AskBooks(AskList):

@@ -8,7 +8,7 @@ from auth.http import requests as auth_requests
 from ledger.http import requests as ledger_requests
 from projections import health, http
 from projections.api_tokens import count_api_tokens
-from projections.books import get_book, list_closings, list_members
+from projections.books import get_book, get_member, list_closings
 from projections.denylist import Denylist
 from projections.engine import Engine
 from projections.exports import Exports
@@ -29,7 +29,7 @@ def provide(app: web.Application, storage: Storage, projector: Projector, denyli
     app[health.DATABASE], app[health.PROJECTOR] = storage.database, projector
     app[http.ENGINE], app[http.EXPORTS] = engine, Exports(engine)
     app[ledger_requests.CATCH_UP], app[ledger_requests.READS] = engine.catch_up, _reads(engine)
-    app[auth_requests.CATCH_UP] = denylist.catch_up
+    app[auth_requests.CATCH_UP], app[auth_requests.ANSWER_PASSKEYS] = denylist.catch_up, http.answer_passkeys
     app[auth_requests.COUNT_API_TOKENS] = lambda user_id: count_api_tokens(engine, user_id, clock())
     app.on_response_prepare.append(http.seclude)
 
@@ -38,6 +38,6 @@ def _reads(engine: Engine) -> ledger_requests.Reads:
     return ledger_requests.Reads(
         partial(get_book, engine),
         lambda user_id, book_id, position: get_book_at(engine, user_id, book_id, Moment(position)),
-        partial(list_members, engine),
+        partial(get_member, engine),
         partial(list_closings, engine),
     )

@@ -1,11 +1,11 @@
 """Commands on the account itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
-from auth.commands.deciding import Auth, decide_on_user, log_events, topics_of
+from auth.commands.deciding import Auth, UserCheck, decide_on_user, log_events, topics_of
 from auth.commands.emails import claim_email
 from auth.commands.messages import link_id, link_message, notices
 from auth.errors import EmailTaken, IdempotencyKeyReused
@@ -88,7 +88,7 @@ async def amend_profile(
     user_id: UUID,
     language: str,
     changes: Mapping[str, Any],
-    check: Callable[[User], None],
+    check: UserCheck,
 ) -> User:
     """Change what is named of the profile; `check` refuses a user that is not as the client thinks.
 

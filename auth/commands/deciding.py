@@ -29,6 +29,9 @@ Result = TypeVar("Result")
 Decide = Callable[[User], Awaitable[Sequence[Aggregate]]]
 """Changes a user. Returns: what is to be recorded of it, unless nothing happened to it."""
 
+UserCheck = Callable[[User], None]
+"""A precondition of the caller (If-Match) on the user as stored; raises to refuse."""
+
 _log = structlog.get_logger("security")
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from auth.api_token import REVOKED_BY_ERASURE, ApiToken
-from auth.commands.deciding import Auth, load_user, log_events, retrying, topics_of
+from auth.commands.deciding import Auth, UserCheck, load_user, log_events, retrying, topics_of
 from auth.commands.limiting import retrying_limited
 from auth.commands.proving import Proof, reauthenticate
 from auth.commands.sessions import endings_of
@@ -21,7 +21,14 @@ _TOKEN_EVENTS: Final = (ApiToken.Issued, ApiToken.Used, ApiToken.Revoked)
 
 
 async def erase_own_account(
-    auth: Auth, accounts: WholeAccounts, metadata: Metadata, user_id: UUID, ip: str, password: str, otp: str | None
+    auth: Auth,
+    accounts: WholeAccounts,
+    metadata: Metadata,
+    user_id: UUID,
+    ip: str,
+    check: UserCheck,
+    password: str,
+    otp: str | None,
 ) -> None:
     """Erase the account of who is signed in and proves it again.
 
@@ -29,7 +36,8 @@ async def erase_own_account(
     """
 
     async def attempt() -> None:
-        _, proof = await reauthenticate(auth, metadata, user_id, password, otp)
+        user, proof = await reauthenticate(auth, metadata, user_id, password, otp)
+        check(user)
         try:
             await _erase(accounts, metadata, user_id, proof)
         except Conflict as conflict:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from auth.commands.deciding import Auth, decide_on_user, record_changed, retrying
+from auth.commands.deciding import Auth, UserCheck, decide_on_user, record_changed, retrying
 from auth.commands.limiting import retrying_limited
 from auth.commands.messages import find_linked_user, link_message, next_link_id, notices, parse_link, use_link
 from auth.commands.proving import reauthenticate, record
@@ -78,6 +78,7 @@ async def change_password(
     session_id: UUID,
     language: str,
     ip: str,
+    check: UserCheck,
     current_password: str,
     new_password: str,
     otp: str | None,
@@ -89,6 +90,7 @@ async def change_password(
 
     async def attempt() -> None:
         user, proof = await reauthenticate(auth, metadata, user_id, current_password, otp)
+        check(user)
         changed = _changed(auth, user, await _hash_strong(auth, user, new_password), language)
         endings = await endings_of(auth, user_id, session_id, PASSWORD_WAS_CHANGED)
         await record(auth, metadata, user_id, proof, *changed, more=endings)

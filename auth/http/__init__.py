@@ -15,6 +15,7 @@ def provide(app: web.Application, settings: Settings, identity: Identity) -> Non
     """Set what the routes work with, but for what the other packages do for them."""
     app[AUTH], app[BEARER], app[LATER] = identity.auth, identity.bearer, identity.later
     app[MAIL_IS_SET_UP], app[TRUSTED_PROXIES] = bool(settings.smtp_url), settings.trusted_proxies
+    app.on_response_prepare.append(sessions.deprecate)
 
 
 def routes() -> list[web.RouteDef]:

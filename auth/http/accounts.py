@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 from auth import schemas
 from auth.commands import accounts as commands
 from auth.commands import erasure, passwords
-from auth.commands.deciding import find_user
+from auth.commands.deciding import UserCheck, find_user
 from auth.errors import UserChanged
 from auth.http.requests import (
     ACCOUNTS,
@@ -61,22 +61,18 @@ async def show_me(request: web.Request) -> web.Response:
 
 async def amend_me(request: web.Request) -> web.Response:
     """A JSON merge patch (RFC 7396)."""
-    today, language, resources = request.app[TODAY](request), request.app[LANGUAGE](request), request.app[RESOURCES]
+    today, language = request.app[TODAY](request), request.app[LANGUAGE](request)
     changes = await body_of(request, schemas.AmendUser(today))
-
-    def check(user: User) -> None:
-        resources.require_match(request, _user_view(user, today), UserChanged, user.version)
-
-    user_id, metadata = request[PRINCIPAL].user_id, metadata_of(request)
-    user = await commands.amend_profile(request.app[AUTH], metadata, user_id, language, changes, check)
-    return resources.answer(request, _user_view(user, today))
+    target = (metadata_of(request), request[PRINCIPAL].user_id)
+    user = await commands.amend_profile(request.app[AUTH], *target, language, changes, _if_match(request))
+    return request.app[RESOURCES].answer(request, _user_view(user, today))
 
 
 async def erase_me(request: web.Request) -> web.Response:
     """What was read of the account is caught up before the answer: it is gone, and its tokens are refused."""
     body, principal = await body_of(request, _ERASE), request[PRINCIPAL]
     works_with = (request.app[AUTH], request.app[ACCOUNTS], metadata_of(request))
-    await erasure.erase_own_account(*works_with, principal.user_id, address_of(request), **body)
+    await erasure.erase_own_account(*works_with, principal.user_id, address_of(request), _if_match(request), **body)
     await request.app[CATCH_UP](principal.user_id)
     return web.Response(status=204)
 
@@ -85,9 +81,18 @@ async def change_password(request: web.Request) -> web.Response:
     body, principal = await body_of(request, _CHANGE_PASSWORD), request[PRINCIPAL]
     own = (principal.user_id, principal.session_id)
     client = (request.app[LANGUAGE](request), address_of(request))
-    await passwords.change_password(request.app[AUTH], metadata_of(request), *own, *client, **body)
+    await passwords.change_password(request.app[AUTH], metadata_of(request), *own, *client, _if_match(request), **body)
     await request.app[CATCH_UP](principal.user_id)
     return web.Response(status=204)
+
+
+def _if_match(request: web.Request) -> UserCheck:
+    today, resources = request.app[TODAY](request), request.app[RESOURCES]
+
+    def check(user: User) -> None:
+        resources.require_match(request, _user_view(user, today), UserChanged, user.version)
+
+    return check
 
 
 def _user_view(user: User, today: date) -> dict[str, Any]:

@@ -8,7 +8,17 @@ from aiohttp import web
 from auth import schemas
 from auth.commands import api_tokens as commands
 from auth.errors import ApiTokenNotFound
-from auth.http.requests import AUTH, CATCH_UP, COUNT_API_TOKENS, OPERATION, answer, body_of, id_in_path, metadata_of
+from auth.http.requests import (
+    AUTH,
+    CATCH_UP,
+    COUNT_API_TOKENS,
+    OPERATION,
+    RESOURCES,
+    answer,
+    body_of,
+    id_in_path,
+    metadata_of,
+)
 from auth.middleware import PRINCIPAL
 
 _CREATE: Final = schemas.CreateApiToken()
@@ -32,6 +42,7 @@ async def create_token(request: web.Request) -> web.Response:
 
 async def revoke_token(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
+    request.app[RESOURCES].require_untagged(request)
     user_id = request[PRINCIPAL].user_id
     token_id = id_in_path(request, "token", ApiTokenNotFound)
     await commands.revoke_token(request.app[AUTH], metadata_of(request), user_id, token_id)

@@ -10,7 +10,18 @@ from auth.commands import passkeys as passkey_commands
 from auth.commands import totp as totp_commands
 from auth.commands.deciding import Auth
 from auth.errors import PasskeyNotFound
-from auth.http.requests import AUTH, LANGUAGE, OPERATION, address_of, answer, body_of, id_in_path, metadata_of
+from auth.http.requests import (
+    ANSWER_PASSKEYS,
+    AUTH,
+    LANGUAGE,
+    OPERATION,
+    RESOURCES,
+    address_of,
+    answer,
+    body_of,
+    id_in_path,
+    metadata_of,
+)
 from auth.middleware import PRINCIPAL
 from auth.passkeys import Passkey
 from auth.totp import Totp
@@ -56,11 +67,13 @@ async def confirm_totp(request: web.Request) -> web.Response:
 
 
 async def renew_recovery_codes(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     body = await body_of(request, _REAUTHENTICATE)
     return answer({"recovery_codes": await totp_commands.renew_recovery_codes(*_changed_by(request), **body)})
 
 
 async def disable_totp(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     await totp_commands.disable_totp(*_changed_by(request), **await body_of(request, _REAUTHENTICATE))
     return web.Response(status=204)
 
@@ -68,7 +81,7 @@ async def disable_totp(request: web.Request) -> web.Response:
 async def show_passkeys(request: web.Request) -> web.Response:
     _ASK.load(request.query)
     passkeys = await passkey_commands.list_passkeys(request.app[AUTH], request[PRINCIPAL].user_id)
-    return answer({"items": [_passkey_view(passkey) for passkey in passkeys], "next_cursor": None})
+    return request.app[ANSWER_PASSKEYS](request, [_passkey_view(passkey) for passkey in passkeys])
 
 
 async def begin_passkey(request: web.Request) -> web.Response:
@@ -85,6 +98,7 @@ async def register_passkey(request: web.Request) -> web.Response:
 
 
 async def remove_passkey(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     body = await body_of(request, _REAUTHENTICATE)
     passkey_id = id_in_path(request, "passkey", PasskeyNotFound)
     await passkey_commands.remove_passkey(*_changed_by(request), passkey_id, **body)

@@ -16,6 +16,7 @@ from auth.http.requests import (
     LATER,
     MAIL_IS_SET_UP,
     OPERATION,
+    RESOURCES,
     address_of,
     answer,
     body_of,
@@ -77,6 +78,7 @@ async def verify_email(request: web.Request) -> web.Response:
 
 
 async def change_email(request: web.Request) -> web.Response:
+    request.app[RESOURCES].require_untagged(request)
     body = await body_of(request, _CHANGE_EMAIL)
     user_id, language = request[PRINCIPAL].user_id, request.app[LANGUAGE](request)
     client = (language, address_of(request))

@@ -35,6 +35,9 @@ OPERATION: Final[web.AppKey[Operation]] = web.AppKey("operation")
 CountApiTokens = Callable[[UUID], Awaitable[int]]
 COUNT_API_TOKENS: Final[web.AppKey[CountApiTokens]] = web.AppKey("count_api_tokens")
 """How many API tokens of a user can be used."""
+AnswerList = Callable[[web.Request, list[dict[str, Any]]], web.Response]
+ANSWER_PASSKEYS: Final[web.AppKey[AnswerList]] = web.AppKey("answer_passkeys")
+"""Answers with passkeys, or the page of them that is asked for. Raises: ValidationError."""
 Today = Callable[[web.Request], date]
 TODAY: Final[web.AppKey[Today]] = web.AppKey("today")
 """The day where the client is."""
@@ -52,11 +55,13 @@ MAIL_IS_SET_UP: Final = web.AppKey("mail_is_set_up", bool)
 class Resources:
     """How the whole API answers with a resource, and checks what clients expect of one.
 
-    `require_match` takes the view, the error to raise where it is another than the client knows, and its version.
+    `require_match` takes the view, the error to raise where it is another than the client knows, and its version;
+    `require_untagged` checks what clients expect of what has no entity tag.
     """
 
     answer: Callable[[web.Request, Any], web.Response]
     require_match: Callable[[web.Request, Any, Callable[[int, str], Exception], int], None]
+    require_untagged: Callable[[web.Request], None]
 
 
 RESOURCES: Final = web.AppKey("resources", Resources)

@@ -8,11 +8,15 @@ from aiohttp import web
 from auth import schemas
 from auth.commands import sessions as commands
 from auth.errors import InvalidRefreshToken, RefreshTokenReused, SessionNotFound
-from auth.http.requests import AUTH, CATCH_UP, answer, body_of, client_of, id_in_path, metadata_of
+from auth.http.requests import AUTH, CATCH_UP, RESOURCES, answer, body_of, client_of, id_in_path, metadata_of
 from auth.middleware import PRINCIPAL, REQUEST_ID, public
 from auth.session import ENDED_FROM_ELSEWHERE
 
 GET_SIGN_IN_DEPRECATED_ON: Final = datetime(2026, 11, 23, tzinfo=UTC)
+_DEPRECATED: Final = {
+    "Deprecation": f"@{GET_SIGN_IN_DEPRECATED_ON.timestamp():.0f}",
+    "Link": '</users/signin>; rel="successor-version"',
+}
 
 KEYS_CACHED_SECONDS: Final = 300
 """A key signs as soon as it is made; who meets one that he does not know asks again."""
@@ -45,11 +49,14 @@ async def sign_in(request: web.Request) -> web.Response:
 
 @public
 async def sign_in_by_get(request: web.Request) -> web.Response:
-    """The form that the first API published (RFC 9745)."""
-    response = await sign_in(request)
-    response.headers["Deprecation"] = f"@{GET_SIGN_IN_DEPRECATED_ON.timestamp():.0f}"
-    response.headers["Link"] = '</users/signin>; rel="successor-version"'
-    return response
+    """The form that the first API published."""
+    return await sign_in(request)
+
+
+async def deprecate(request: web.Request, response: web.StreamResponse) -> None:
+    """Whatever that form is answered with, errors too, says that there is another (RFC 9745)."""
+    if request.match_info.handler is sign_in_by_get:
+        response.headers.update(_DEPRECATED)
 
 
 @public
@@ -86,6 +93,7 @@ async def sign_out(request: web.Request) -> web.Response:
 
 async def end_session(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
+    request.app[RESOURCES].require_untagged(request)
     user_id, session_id = request[PRINCIPAL].user_id, id_in_path(request, "session", SessionNotFound)
     await commands.end_session(request.app[AUTH], metadata_of(request), user_id, session_id)
     await request.app[CATCH_UP](user_id)
@@ -94,6 +102,7 @@ async def end_session(request: web.Request) -> web.Response:
 
 async def end_other_sessions(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
+    request.app[RESOURCES].require_untagged(request)
     principal = request[PRINCIPAL]
     own = (principal.user_id, principal.session_id)
     await commands.end_sessions(request.app[AUTH], metadata_of(request), *own, ENDED_FROM_ELSEWHERE)

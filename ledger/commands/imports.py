@@ -16,6 +16,7 @@ from eventstore.store import replay
 from ledger.batch import Batch, Recogniser, Row
 from ledger.book import MEMBERS, OWNERS, Book, fold_case
 from ledger.commands.deciding import (
+    BookCheck,
     Ledger,
     decide_on_book,
     guard_on,
@@ -24,6 +25,7 @@ from ledger.commands.deciding import (
     position_of,
     require_writer,
     retrying,
+    unconditional,
 )
 from ledger.commands.spool import Spool, spooled
 from ledger.entry import Entry, Posting
@@ -117,7 +119,9 @@ async def import_rows(
     return await _until_recorded(ledger, book_id, attempt)
 
 
-async def revert_batch(ledger: Ledger, metadata: Metadata, book_id: UUID, batch_id: UUID) -> Reverted:
+async def revert_batch(
+    ledger: Ledger, metadata: Metadata, book_id: UUID, batch_id: UUID, check: BookCheck = unconditional
+) -> Reverted:
     """Delete every entry of a batch that is live, whatever became of it since: all of them or none."""
 
     async def attempt(book: Book) -> Reverted:
@@ -126,6 +130,7 @@ async def revert_batch(ledger: Ledger, metadata: Metadata, book_id: UUID, batch_
         if position_of(batch, metadata) is not None:
             return Reverted(batch_id, batch.deleted, replayed=True)
         book.require_role(metadata.actor, OWNERS)
+        await check(book)
         book.require_live()
         batch.require_unreverted()
         with spooled(_Removal) as removals:

@@ -7,21 +7,22 @@ from eventstore.codec import Metadata
 from eventstore.errors import Conflict
 from eventstore.store import Change, Guard
 from ledger.book import Book
-from ledger.commands.deciding import Ledger, decide_on_book, guard_on, load_entry, made_before, require_writer
+from ledger.commands.deciding import Ledger, Placed, decide_on_book, guard_on, load_entry, made_before, require_writer
+from ledger.commands.entries import Target
 from ledger.errors import ShareNotFound
 from ledger.share import CODE, CODE_BYTES, OPENS_MAX, ShareLink, ShareOpening, code_of, opening_id_of, share_id_of
 
 
-async def share_entry(
-    ledger: Ledger, metadata: Metadata, book_id: UUID, entry_id: UUID, lifetime: timedelta
-) -> tuple[str, ShareLink, bool]:
+async def share_entry(ledger: Ledger, target: Target, lifetime: timedelta) -> tuple[str, ShareLink, bool]:
     """Make a link to an entry. Returns: its code, itself, and whether this is a retry's answer."""
+    metadata, book_id, entry_id = target.metadata, target.book_id, target.entry_id
     code = code_of(ledger.secret_for(metadata, CODE_BYTES))
     share_id = share_id_of(code, ledger.share_key)
 
     async def decide(book: Book) -> tuple[str, ShareLink, bool]:
         require_writer(book, metadata)
         entry = await load_entry(ledger, book_id, entry_id)
+        target.check(Placed(book, entry))
         entry.require_live()
         share = ShareLink(id=share_id, entry_id=entry_id, expires_at=ledger.clock() + lifetime)
         guards = [guard_on(book), Guard(book_id, entry_id, entry.version)]

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from eventstore.codec import Metadata
 from ledger import schemas
-from ledger.answers import answer, require_match
+from ledger.answers import IF_MATCH, answer, require_match
 from ledger.book import Book, Category
 from ledger.commands import books as commands
 from ledger.commands.deciding import BookCheck, Ledger, Settled
@@ -58,20 +58,20 @@ async def open_book(request: web.Request) -> web.Response:
 
 async def amend_book(request: web.Request) -> web.Response:
     body = await body_of(request, _AMEND_BOOK)
-    settled = await commands.amend_book(*_target(request), **body, check=_if_match(request))
+    settled = await commands.amend_book(*_target(request), **body, check=if_match_of(request))
     return await _answer_book(request, settled)
 
 
 async def delete_book(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
-    await commands.delete_book(*_target(request), _if_match(request))
+    await commands.delete_book(*_target(request), if_match_of(request))
     return web.Response(status=204)
 
 
 async def restore_book(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
     target = await _operation_target(request)
-    return await _answer_book(request, await commands.restore_book(*target, _if_match(request)))
+    return await _answer_book(request, await commands.restore_book(*target, if_match_of(request)))
 
 
 async def add_category(request: web.Request) -> web.Response:
@@ -101,7 +101,7 @@ async def restore_category(request: web.Request) -> web.Response:
 
 async def close_period(request: web.Request) -> web.Response:
     body, target = await body_of(request, _CLOSE_PERIOD), await _operation_target(request)
-    settled = await commands.close_period(*target, **body, check=_if_match(request))
+    settled = await commands.close_period(*target, **body, check=if_match_of(request))
     book = settled.book
     closing = {"through": book.closings[-1], "closed_at": book.modified_on, "closed_by": request[METADATA].actor}
     return answer(request, closing, status=201, replayed=settled.replayed)
@@ -109,7 +109,7 @@ async def close_period(request: web.Request) -> web.Response:
 
 async def reopen_period(request: web.Request) -> web.Response:
     body = await body_of(request, _REOPEN_PERIOD)
-    settled = await commands.reopen_period(*_target(request), **body, check=_if_match(request))
+    settled = await commands.reopen_period(*_target(request), **body, check=if_match_of(request))
     closings = await request.app[READS].closings(request[METADATA].actor, settled.book.id)
     return answer(request, closings["items"][-1] if closings["items"] else {"through": None})
 
@@ -126,11 +126,14 @@ def _category_id(request: web.Request) -> UUID:
     return id_in_path(request, "category", CategoryNotFound)
 
 
-def _if_match(request: web.Request) -> BookCheck:
-    """The ETag also covers sums: an entry recorded after they were read changes nothing that is overwritten here."""
+def if_match_of(request: web.Request) -> BookCheck:
+    """What If-Match asks of the book in the path.
+
+    The ETag also covers sums: an entry recorded after they were read changes nothing that is overwritten here.
+    """
 
     async def check(book: Book) -> None:
-        if request.if_match is not None:
+        if IF_MATCH in request.headers:
             require_match(request, await read_book(request, book.id), BookChanged, book.version)
 
     return check

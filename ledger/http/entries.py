@@ -45,31 +45,31 @@ async def record_entry(request: web.Request) -> web.Response:
 
 async def amend_entry(request: web.Request) -> web.Response:
     changes = await body_of(request, _AMEND_ENTRY)
-    target = _target(request, request[METADATA])
+    target = target_of(request, request[METADATA])
     return _answer(request, await commands.amend_entry(request.app[LEDGER], target, changes))
 
 
 async def delete_entry(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
-    await commands.delete_entry(request.app[LEDGER], _target(request, request[METADATA]))
+    await commands.delete_entry(request.app[LEDGER], target_of(request, request[METADATA]))
     return web.Response(status=204)
 
 
 async def restore_entry(request: web.Request) -> web.Response:
     await body_of(request, _NOTHING)
-    target = _target(request, await operation_of(request))
+    target = target_of(request, await operation_of(request))
     return _answer(request, await commands.restore_entry(request.app[LEDGER], target))
 
 
 async def duplicate_entry(request: web.Request) -> web.Response:
     body = await body_of(request, _DUPLICATE_ENTRY)
-    target = _target(request, await operation_of(request))
+    target = target_of(request, await operation_of(request))
     return _created(request, await commands.duplicate_entry(request.app[LEDGER], target, **body))
 
 
 async def revert_entry(request: web.Request) -> web.Response:
     body = await body_of(request, _REVERT_ENTRY)
-    target = _target(request, await operation_of(request))
+    target = target_of(request, await operation_of(request))
     return _answer(request, await commands.revert_entry(request.app[LEDGER], target, **body))
 
 
@@ -87,7 +87,9 @@ async def transfer(request: web.Request) -> web.Response:
     return answer(request, view, status=201, replayed=made.source.replayed)
 
 
-def _target(request: web.Request, metadata: Metadata) -> Target:
+def target_of(request: web.Request, metadata: Metadata) -> Target:
+    """The entry in the path, as If-Match names it."""
+
     def check(placed: Placed) -> None:
         require_match(request, view_of_entry(placed), EntryChanged, placed.entry.version)
 

@@ -13,7 +13,8 @@ from ledger.batch import Row
 from ledger.commands import imports as commands
 from ledger.commands.spool import MEMORY_BYTES_MAX, Spool, spooled
 from ledger.errors import BatchNotFound, InvalidFile, LineError
-from ledger.http.requests import LEDGER, METADATA, body_of, book_id, id_in_path, keyed, operation_of
+from ledger.http.books import if_match_of
+from ledger.http.requests import LEDGER, METADATA, body_of, book_id, id_in_path, keyed, operation_of, query_of
 from ledger.imports.form import Form, form_of
 from ledger.imports.rows import read_rows
 
@@ -36,7 +37,7 @@ def routes() -> list[web.RouteDef]:
 
 
 async def import_entries(request: web.Request) -> web.Response:
-    form, dry_run = form_of(request.query, request.content_type)
+    form, dry_run = form_of(query_of(request), request.content_type, request.charset)
     ledger, book = request.app[LEDGER], book_id(request)
     currency = await commands.currency_of(ledger, request[METADATA], book)
     with SpooledTemporaryFile(MEMORY_BYTES_MAX) as file, spooled(Row) as rows:
@@ -53,7 +54,7 @@ async def revert_batch(request: web.Request) -> web.Response:
     metadata, batch = await operation_of(request), id_in_path(request, "batch", BatchNotFound)
     ledger = request.app[LEDGER]
     async with ledger.files:
-        made = await commands.revert_batch(ledger, metadata, book_id(request), batch)
+        made = await commands.revert_batch(ledger, metadata, book_id(request), batch, if_match_of(request))
     return answer(request, {"batch_id": made.batch_id, "deleted": made.deleted}, replayed=made.replayed)
 
 

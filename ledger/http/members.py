@@ -6,7 +6,7 @@ from uuid import UUID
 from aiohttp import web
 
 from ledger import schemas
-from ledger.answers import answer, require_match
+from ledger.answers import IF_MATCH, answer, require_match
 from ledger.book import Book
 from ledger.commands import members as commands
 from ledger.commands.deciding import BookCheck
@@ -75,16 +75,12 @@ def _user_id(request: web.Request) -> UUID:
 
 async def _read_member(request: web.Request, book: UUID, user: UUID) -> View:
     """Raises: BookNotFound, MemberNotFound."""
-    members = await request.app[READS].members(request[METADATA].actor, book)
-    found: View | None = next((member for member in members["items"] if UUID(str(member["user_id"])) == user), None)
-    if found is None:
-        raise MemberNotFound
-    return found
+    return await request.app[READS].member(request[METADATA].actor, book, user)
 
 
 def _if_match(request: web.Request, user: UUID) -> BookCheck:
     async def check(book: Book) -> None:
-        if request.if_match is not None:
+        if IF_MATCH in request.headers:
             require_match(request, await _read_member(request, book.id, user), MemberChanged, book.version)
 
     return check

@@ -42,7 +42,8 @@ class Reads:
     book: Callable[[UUID | None, UUID], Awaitable[View]]
     book_at: Callable[[UUID | None, UUID, int], Awaitable[View]]
     """At a position of its journal."""
-    members: Callable[[UUID | None, UUID], Awaitable[View]]
+    member: Callable[[UUID | None, UUID, UUID], Awaitable[View]]
+    """Raises: MemberNotFound."""
     closings: Callable[[UUID | None, UUID], Awaitable[View]]
 
 
@@ -60,6 +61,19 @@ def id_in_path(request: web.Request, name: str, not_found: type[LedgerError]) ->
         return UUID(request.match_info[name])
     except ValueError:
         raise not_found from None
+
+
+def query_of(request: web.Request, *lists: str) -> dict[str, Any]:
+    """The query; of `lists` all that is given, of anything else a second value is refused. Raises: ValidationError."""
+    query: dict[str, Any] = {}
+    for name, value in request.query.items():
+        if name in lists:
+            query.setdefault(name, []).append(value)
+        elif name in query:
+            raise ValidationError("This is given twice: say one.", name)
+        else:
+            query[name] = value
+    return query
 
 
 async def body_of(request: web.Request, schema: Schema) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from typing import Any, Final
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
@@ -18,11 +20,21 @@ DATE_FORMATS: Final = (
     *("YYYY-MM-DD", "YYYY.MM.DD", "YYYY/MM/DD", "YYYYMMDD", "YY-MM-DD", "YY.MM.DD", "YY/MM/DD"),
     *("DD-MM-YYYY", "DD.MM.YYYY", "DD/MM/YYYY", "MM-DD-YYYY", "MM/DD/YYYY"),
 )
+UTF_8: Final = "utf-8"
 ENCODINGS: Final = (
-    *("utf-8", "utf-16", "cp949", "euc-kr", "shift_jis", "gb18030", "big5"),
+    *(UTF_8, "utf-16", "cp949", "euc-kr", "shift_jis", "gb18030", "big5"),
     *("windows-1252", "iso-8859-1", "iso-8859-15"),
 )
 TITLE_LENGTH_MAX: Final = 200
+
+
+def _codec(name: str) -> str:
+    """What Python calls an encoding; unlike codecs.lookup(), this keeps nothing of the names that clients make up."""
+    normal = normalize_encoding(name).lower()
+    return aliases.get(normal, normal)
+
+
+_ENCODING_OF_CODEC: Final = {_codec(name): name for name in ENCODINGS}
 
 
 @dataclass(frozen=True)
@@ -62,8 +74,8 @@ class AskImport(Schema):
 _ASK_IMPORT: Final = AskImport()
 
 
-def form_of(query: Mapping[str, str], content_type: str) -> tuple[Form, bool]:
-    """Tell the form of a file, and whether this is a dry run.
+def form_of(query: Mapping[str, str], content_type: str, charset: str | None = None) -> tuple[Form, bool]:
+    """Tell the form of a file, and whether this is a dry run. `charset`: what is said with the type.
 
     Raises: ValidationError, where the format is told neither by the query nor by the type, or things do not fit.
     """
@@ -77,4 +89,15 @@ def form_of(query: Mapping[str, str], content_type: str) -> tuple[Form, bool]:
     titles: dict[str, str] = {name: asked.pop(name) for name in (*FIELDS, *SIDES) if name in asked}
     if any(side in titles for side in SIDES) and (twice := titles.keys() & {"kind", "amount"}):
         raise ValidationError({name: ["Name either this, or income and expense."] for name in sorted(twice)})
+    if charset is not None and "encoding" not in asked:
+        asked["encoding"] = _declared(charset, file_format)
     return Form(file_format, titles, **asked), dry_run
+
+
+def _declared(charset: str, file_format: str) -> str | None:
+    """The encoding that the type declares. Raises: ValidationError where the format is not read in it."""
+    readable = ENCODINGS if file_format == CSV else (UTF_8,)
+    encoding = _ENCODING_OF_CODEC.get(_codec(charset))
+    if encoding not in readable:
+        raise ValidationError(f"For {file_format}, charset is one of {', '.join(readable)}.", "Content-Type")
+    return encoding if file_format == CSV else None

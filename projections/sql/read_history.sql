@@ -1,6 +1,7 @@
--- A stream of a book up to a moment, with who did it, for a member of today; at least one row where the book exists.
+-- A stream of a book up to a moment and a version, with who did it, for a member of today.
+-- At least one row where the book exists.
 -- categories: those of the book as they are now, [name, kind, deleted] by id.
--- $1 user_id  $2 journal_id  $3 stream_id  $4 position (null: by time, or all)  $5 time
+-- $1 user_id  $2 journal_id  $3 stream_id  $4 position (null: by time, or all)  $5 time  $6 version
 WITH book AS MATERIALIZED (
     SELECT h.journal_id, h.stale, m.role, b.currency,
            CASE WHEN $4::bigint IS NOT NULL THEN $4
@@ -15,7 +16,7 @@ WITH book AS MATERIALIZED (
 ), told AS MATERIALIZED (
     SELECT e.*, nullif(convert_from(e.state, 'UTF8')::jsonb ->> 'actor', 'system')::uuid AS actor_id
     FROM book JOIN events e
-        ON e.journal_id = book.journal_id AND e.stream_id = $3 AND e.position <= book.until
+        ON e.journal_id = book.journal_id AND e.stream_id = $3 AND e.version <= $6 AND e.position <= book.until
     WHERE book.role IS NOT NULL
 )
 SELECT array_remove(CASE WHEN book.stale THEN ARRAY[book.journal_id] END

@@ -23,7 +23,7 @@ LINKS = 5_000
 
 
 async def share(ledger, metadata, entry, book):
-    return await share_entry(ledger, metadata, book.id, entry.id, DAY)
+    return await share_entry(ledger, Target(metadata, book.id, entry.id, lambda _: None), DAY)
 
 
 async def test_link_that_races_the_deletion_of_its_entry_is_made_before_it_or_refused(

@@ -94,6 +94,8 @@ async def test_an_api_token_that_was_seen_before_costs_no_round_trip_of_its_own(
         "/books/{book}/totals",
         "/books/{book}/totals?from=2024-01-05&to=2024-12-31&group_by=category",
         "/books/{book}/categories",
+        "/books/{book}/categories/{category}",
+        "/books/{book}/members/{user}",
         "/books",
         "/wallet",
         "/users/me/sessions",
@@ -104,7 +106,8 @@ async def test_reading_what_is_caught_up_costs_one_round_trip(settings, wire, pa
         token = await sign_up_and_in(client)
         book = await open_book(client, token)
         _, entry = await ask(client, "POST", f"/books/{book}/entries", an_entry(), token)
-        path = path.format(book=book, entry=entry["id"])
+        category = await made(client, token, f"/books/{book}/categories", {"name": "x", "kind": "income"})
+        path = path.format(book=book, entry=entry["id"], category=category["id"], user=entry["created_by"])
         assert 1 < await round_trips(wire, client, token, "GET", path)  # it catches up first, or learns the statement
         await round_trips(wire, client, token, "GET", path)
         assert 1 == await round_trips(wire, client, token, "GET", path)

@@ -65,6 +65,8 @@ async def test_category_is_refused_where_a_field_is_wrong(home, path):
         ({"name": "x" * 101, "kind": "income"}, "name"),
         ({"name": "", "kind": "income"}, "name"),
         ({"name": "a\x00", "kind": "income"}, "name"),
+        ({"name": "a\x1f", "kind": "income"}, "name"),
+        ({"name": "\x85a", "kind": "income"}, "name"),
         ({"name": "x", "kind": "income", "id": NOWHERE}, "id"),
     ]:
         assert list((await home.post(path, fields)).errors) == [field], fields
@@ -146,11 +148,32 @@ async def test_category_deleted_stays_at_an_entry_that_is_edited_and_is_offered_
     assert list(new.errors) == ["category_id"]
 
 
+async def test_category_is_read_where_its_location_says_with_the_tag_that_changes_it(home, book, path):
+    made = await home.post(path, {"name": "커피", "kind": "expense"})
+    one = made.headers["Location"]
+    renamed = await home.patch(one, {"name": "차"})
+    await home.delete(one, headers={"If-Match": (await home.get(one)).headers["ETag"]})
+    deleted = await home.get(one)
+
+    assert (made.json["id"], "차") == (deleted.json["id"], renamed.json["name"])
+    assert (200, {**renamed.json, "deleted": True}) == (deleted.status, deleted.json)
+    then = await home.get(f"{one}?known_at=3")
+    assert (renamed.content, renamed.headers["ETag"]) == (then.content, then.headers["ETag"])
+    assert (await home.get(f"{one}?known_at=1")).outcome == (404, "category-not-found")
+    assert (await home.get(f"{one}?known_at=0")).outcome == (404, "book-not-found")
+
+
+async def test_category_is_not_shown_to_who_is_no_member(stranger, path, category):
+    for query in ("", "?known_at=2"):
+        assert (await stranger.get(f"{path}/{category['id']}{query}")).outcome == (404, "book-not-found")
+
+
 async def test_category_that_is_not_there_is_404(home, path, category, stranger):
     other = await stranger.category(await stranger.open_book(), "식비")
     for category_id in (NOWHERE, "1", "x" * 50, other["id"]):
         one = f"{path}/{category_id}"
         for method, target, body in [
+            ("GET", one, None),
             ("PATCH", one, {"name": "x"}),
             ("DELETE", one, None),
             ("POST", f"{one}/restore", None),

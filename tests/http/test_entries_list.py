@@ -8,7 +8,7 @@ import pytest
 
 from projections import finding
 from projections.paging import encode_cursor
-from tests.http.conftest import NOWHERE, entries_of, path_of
+from tests.http.conftest import NOWHERE, entries_of, path_of, walk
 
 SORTS = {
     "-occurred_on": (lambda entry: entry["occurred_on"], True),
@@ -283,21 +283,6 @@ async def test_search_with_bytes_that_are_no_text_breaks_nothing(home, book):
 
 
 # ── order and pages ──────────────────────────────────────────────────────────────────────────────────────
-
-
-async def walk(home, path):
-    """Follow the Link headers to the end; return the pages."""
-    pages = []
-    while path is not None:
-        answer = await home.get(path)
-        pages.append(answer.items)
-        link = answer.headers.get("Link")
-        assert (link is None) == (answer.json["next_cursor"] is None)
-        if link is not None:
-            assert link.endswith('>; rel="next"')
-            assert f"cursor={answer.json['next_cursor']}" in link
-        path = link and link.split(">")[0][1:]
-    return pages
 
 
 @pytest.mark.parametrize("sort", SORTS)

@@ -247,6 +247,29 @@ async def test_file_may_be_sent_as_several_types(home, book, content_type):
     assert 201 == (await upload(home, book, HEADER + LUNCH, "?format=csv", content_type)).status
 
 
+@pytest.mark.parametrize(
+    ("query", "content_type"),
+    [
+        ("", "text/csv; charset=shift_jis"),
+        ("", 'text/csv; charset="Shift-JIS"'),
+        ("?encoding=shift_jis", "text/csv; charset=utf-8"),
+    ],
+)
+async def test_file_is_read_in_the_charset_of_its_type_unless_the_query_says_another(home, book, query, content_type):
+    content = (HEADER + "expense,12000,2026-03-05,,昼ご飯,\n").encode("shift_jis")
+    answer = await upload(home, book, content, query, content_type)
+    assert (201, ["昼ご飯"]) == (answer.status, [entry["memo"] for entry in await listed(home, book)])
+
+
+async def test_file_of_an_unknown_charset_or_not_in_the_one_declared_is_refused(home, book):
+    content = (HEADER + "expense,12000,2026-03-05,,昼ご飯,\n").encode("shift_jis")
+    answer = await upload(home, book, content, content_type="text/csv; charset=klingon")
+    assert ["Content-Type"] == list(answer.errors)
+    answer = await upload(home, book, content, content_type="text/csv; charset=utf-8")
+    assert (422, "invalid-request") == answer.outcome
+    assert [] == await listed(home, book)
+
+
 @pytest.mark.parametrize("content_type", ["text/html", "multipart/form-data", "application/zip"])
 async def test_file_of_another_type_is_refused(home, book, content_type):
     assert (415, "unsupported-media-type") == (

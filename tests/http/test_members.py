@@ -28,7 +28,9 @@ MATRIX: list[tuple[set[str], str, str, Any, int]] = [
     (ALL, "GET", "/books/{book}/totals", None, 200),
     (ALL, "GET", "/books/{book}/totals?group_by=member", None, 200),
     (ALL, "GET", "/books/{book}/categories", None, 200),
+    (ALL, "GET", "/books/{book}/categories/{category}", None, 200),
     (ALL, "GET", "/books/{book}/members", None, 200),
+    (ALL, "GET", "/books/{book}/members/{other}", None, 200),
     (ALL, "GET", "/books/{book}/closings", None, 200),
     (ALL, "GET", "/books/{book}/entries/{entry}/history", None, 200),
     (ALL, "GET", "/books/{book}?known_at=3", None, 200),
@@ -399,6 +401,24 @@ async def test_member_that_changed_is_left_alone_by_a_stale_if_match(home, viewe
     assert 204 == (await home.delete(path, headers={"If-Match": "*"})).status
 
 
+async def test_member_is_read_with_the_tag_that_changes_it(home, viewer, stranger, book):
+    await home.share(book, viewer, "viewer")
+    members = f"/books/{book['id']}/members"
+    path = f"{members}/{await viewer.id}"
+    before = await viewer.get(path)
+    patched = await home.patch(path, {"role": "auditor"}, headers={"If-Match": before.headers["ETag"]})
+    after = await home.get(path)
+
+    assert after.json in (await home.get(members)).items
+    assert {**before.json, "role": "auditor"} == after.json
+    assert (patched.content, patched.headers["ETag"]) == (after.content, after.headers["ETag"])
+    assert before.content == (await home.get(f"{path}?known_at=3")).content
+    for target in (f"{path}?known_at=1", f"{members}/{NOWHERE}", f"{members}/x", f"{members}/{await stranger.id}"):
+        assert (404, "member-not-found") == (await home.get(target)).outcome, target
+    for query in ("", "?known_at=3"):
+        assert (404, "book-not-found") == (await stranger.get(f"{path}{query}")).outcome
+
+
 async def test_precondition_of_a_member_is_not_broken_by_what_else_happens_in_the_book(home, viewer, book):
     await home.share(book, viewer, "viewer")
     path = f"/books/{book['id']}/members/{await viewer.id}"
@@ -440,6 +460,7 @@ async def test_every_read_that_did_not_change_is_not_sent_again(home, editor, bo
     path = f"/books/{book['id']}"
     reads = [
         *("/books", "/wallet", path, f"{path}/entries", path_of(entry), f"{path}/categories", f"{path}/members"),
+        *(f"{path}/categories/{category['id']}", f"{path}/members/{await editor.id}"),
         *(f"{path}/closings", f"{path}/totals", f"{path}/totals?group_by=member", f"{path}/history"),
         *(f"{path_of(entry)}/history", f"{path}/categories/{category['id']}/history", f"{path}?known_at=2"),
         f"{path}/diff?known_at=1",

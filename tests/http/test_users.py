@@ -166,9 +166,21 @@ async def test_sign_in_by_get_works_and_says_that_it_is_deprecated(guest):
 
 
 async def test_sign_in_by_get_refuses_as_by_post(guest):
-    answer = await guest.get("/users/signin", json=SIGN_IN)
+    await guest.made("/users/signup", SIGN_IN)
+    taken = await guest.get("/users/signin", json=SIGN_IN)
+    wrong = await guest.get("/users/signin", json={**SIGN_IN, "password": "wrong"})
+    incomplete = await guest.get("/users/signin", json={})
+    malformed = await guest.get("/users/signin", data=b"{", headers={"Content-Type": "application/json"})
+    form = await guest.get("/users/signin", data={"email": "x"})
+    by_post = await guest.post("/users/signin", {**SIGN_IN, "password": "wrong"})
 
-    assert answer.outcome == (401, "invalid-credentials")
+    refused = (wrong, incomplete, malformed, form)
+    assert wrong.outcome == (401, "invalid-credentials")
+    assert [answer.status for answer in refused] == [401, 422, 400, 415]
+    for answer in refused:
+        assert answer.headers["Deprecation"] == taken.headers["Deprecation"]
+        assert answer.headers["Link"] == taken.headers["Link"]
+    assert not {"Deprecation", "Link"} & by_post.headers.keys()
 
 
 # ── refresh ──────────────────────────────────────────────────────────────────────────────────────────────

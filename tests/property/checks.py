@@ -122,7 +122,7 @@ class Checks:
             assert (item["version"], item["recorded_at"]) == (then["version"], then["updated_at"])
 
     async def book_history(self, world: World, user: str, book_id: str) -> None:
-        items = (await self.household.get(user, f"/books/{book_id}/history"))["items"]
+        items = (await self.household.get(user, f"/books/{book_id}/history", {"limit": "200"}))["items"]
         replayed = {name: value for name, value in _replayed(items).items() if value is not None}
         expected = {name: value for name, value in views.book_fields(world, book_id).items() if value is not None}
         assert expected == replayed

@@ -158,9 +158,8 @@ class History:
     async def share_entry(self, _: str, index: int) -> None:
         if self.entries:
             book_id, entry_id = self.entries[index % len(self.entries)]
-            _code, share, _ = await shares.share_entry(
-                self.ledger, self.metadata, book_id, entry_id, timedelta(hours=1)
-            )
+            target = Target(self.metadata, book_id, entry_id, lambda _: None)
+            _code, share, _ = await shares.share_entry(self.ledger, target, timedelta(hours=1))
             self.shares.append((book_id, entry_id, share.id))
 
     async def open_share(self, _: str, index: int) -> None:

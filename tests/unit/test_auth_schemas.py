@@ -82,7 +82,7 @@ def test_password_typed_in_another_unicode_form_is_the_same():
     assert sign_up(password="\u1100\u1161계부를쓰는우리")["password"] == "가계부를쓰는우리"
 
 
-@pytest.mark.parametrize(("given", "kept"), [(" 김민수 ", "김민수"), ("x" * 100, "x" * 100), ("\u1100\u1161", "가")])
+@pytest.mark.parametrize(("given", "kept"), [(" 김민수\t\n", "김민수"), ("x" * 100, "x" * 100), ("\u1100\u1161", "가")])
 def test_name_is_trimmed_and_normalised(given, kept):
     assert kept == sign_up(name=given)["name"]
 
@@ -92,7 +92,7 @@ def test_name_too_short_or_long_is_refused_with_the_limits(name):
     assert refused(name=name) == ["Length must be between 1 and 100 characters."]
 
 
-@pytest.mark.parametrize("name", ["a\0b", "a\nb", "a\x85b", 1])
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "a\tb", "a\x85b", "a\x1f", "\x1ca", "a\x85", "a\r", 1])
 def test_name_with_control_characters_or_of_another_type_is_refused(name):
     assert refused(name=name)
 

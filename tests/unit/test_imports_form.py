@@ -78,3 +78,38 @@ def test_columns_of_both_sides_leave_no_room_for_kind_and_amount():
 def test_parameter_of_csv_is_refused_with_another_format(name):
     value = {"date_format": "YYYYMMDD", "decimal": ".", "encoding": "utf-8"}.get(name, "x")
     assert {name} == refusal({"format": "ndjson", name: value})
+
+
+@pytest.mark.parametrize(
+    ("charset", "encoding"),
+    [
+        ("utf-8", "utf-8"),
+        ("UTF8", "utf-8"),
+        ("Shift_JIS", "shift_jis"),
+        ("sjis", "shift_jis"),
+        ("ms949", "cp949"),
+        ("KS_C_5601-1987", "euc-kr"),
+        ("latin1", "iso-8859-1"),
+        ("cp1252", "windows-1252"),
+    ],
+)
+def test_charset_of_the_type_is_the_encoding_by_any_of_its_names(charset, encoding):
+    assert (Form("csv", {}, encoding=encoding), False) == form_of({}, "text/csv", charset)
+
+
+def test_encoding_of_the_query_wins_over_the_charset_of_the_type():
+    expected = (Form("csv", {}, encoding="cp949"), False)
+    assert expected == form_of({"encoding": "cp949"}, "text/csv", "utf-8")
+    assert expected == form_of({"encoding": "cp949"}, "text/csv", "klingon")
+
+
+@pytest.mark.parametrize("charset", ["klingon", "rot13", "", "utf-7", "\udcff"])
+def test_charset_that_is_not_read_is_refused(charset):
+    with pytest.raises(ValidationError, match="charset is one of utf-8, utf-16, cp949"):
+        form_of({}, "text/csv", charset)
+
+
+def test_ndjson_is_utf8_whatever_else_its_type_says():
+    assert (Form("ndjson", {}), False) == form_of({}, "application/x-ndjson", "utf-8")
+    with pytest.raises(ValidationError, match=r"charset is one of utf-8\."):
+        form_of({}, "application/x-ndjson", "euc-kr")

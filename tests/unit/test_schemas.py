@@ -101,6 +101,13 @@ def test_text_with_a_control_character_is_refused(control):
     assert {"name": message, "description": message} == refusal(schemas.OpenBook(), {"name": text, "description": text})
 
 
+@pytest.mark.parametrize("text", ["a{}", "{}a", " a {} "])
+@pytest.mark.parametrize("control", CONTROLS)
+def test_control_character_at_an_end_is_refused_though_it_may_count_as_space(control, text):
+    assert {"name"} == refusal(schemas.OpenBook(), {"name": text.format(control)}).keys()
+    assert {"tags"} == refusal(schemas.RecordEntry(), ENTRY | {"tags": [text.format(control)]}).keys()
+
+
 @pytest.mark.parametrize("text", ["a\tb", "a\nb", "a\u00a0b", "a\u200db", "😀"])
 def test_text_with_tab_newline_or_any_other_character_is_kept(text):
     assert text == schemas.RecordEntry().load(ENTRY | {"memo": text})["memo"]
