@@ -93,11 +93,10 @@ async def show_problem(request: web.Request) -> web.Response:
 
 def add_routes(app: web.Application) -> None:
     """Add all routes, those of one path together: the router then matches a path once, in the order of traffic."""
-    own = [web.get("/problems/{slug}", show_problem)]
-    routes = [*ledger.http.routes(), *projections.web.routes(), *auth.http.routes(), *own]
+    routes = [*ledger.http.routes(), *projections.web.routes(), *auth.http.routes()]
     paths = list(dict.fromkeys(route.path for route in routes))
     routes.sort(key=lambda route: paths.index(route.path))
-    app.add_routes(routes)
+    app.add_routes([*routes, web.get("/problems/{slug}", show_problem)])
 
 
 # Every error that a client may meet, and the status that it is answered with.
@@ -198,8 +197,7 @@ async def serve(settings: Settings, *, is_worker: bool) -> None:
 def main(context: click.Context) -> None:
     """The account book that you can trust with every won for decades.
 
-    Every setting can also come from the environment, as GAGYEBU_HOST, GAGYEBU_DATABASE_URL and so on; see
-    docs/settings.md.
+    Every setting can also come from the environment, as GAGYEBU_HOST and so on; see docs/settings.md.
     """
     try:
         context.obj = Settings.from_environment()

@@ -20,6 +20,7 @@ import psutil
 from bench import schema
 from bench.books import FIRST_DAY, Client, sign_up
 from bench.errors import BenchError
+from bench.household import COLUMNS
 from bench.load import percentile
 from bench.subjects import open_service
 from bench.system import System
@@ -30,7 +31,6 @@ ALONE_SECONDS = 3.0
 WARM_ENTRIES = 1_000
 COPIES = 3
 SAMPLE_SECONDS = 0.005
-COLUMNS = ("kind", "amount", "occurred_on", "category", "memo", "tags")
 CATEGORIES = ("식비", "쇼핑", "생활용품", "주거", "통신", "교통", "의료", "교육", "문화", "경조사", "보험", "기타")
 MEMOS = ("점심", "저녁", "커피", "장보기", "버스", "지하철", "병원", "약국", "월세", "관리비", "구독", "책", "선물")
 TAGS = ("", "", "카드", "현금", "외식;가족", "카드;정기")
