@@ -16,9 +16,10 @@ from projections.engine import Engine, ReadModel
 from projections.finding import ORDERS, Filters, ways
 from projections.paging import Page, page_of
 from projections.reading import head_of
-from projections.search import searchable_entry, terms_of_entry
+from projections.search import TAG_SEPARATOR, searchable_entry, terms_of_entry
 
 _LOAD = statement(__package__, "load_entries")
+_ADD = statement(__package__, "add_entries")
 _END = statement(__package__, "end_entries")
 _GET = statement(__package__, "get_entry")
 
@@ -49,7 +50,7 @@ class EntryRow(NamedTuple):
     updated_at: datetime
 
 
-_COLUMNS: Final = (*EntryRow._fields, "searched", "terms")
+_TAGS: Final = EntryRow._fields.index("tags")
 
 Key = tuple[UUID, UUID]
 _Change = Entry.Amended | Entry.Deleted | Entry.Restored | Entry.Reverted
@@ -131,7 +132,9 @@ async def project(transaction: Transaction, events: Sequence[RecordedEvent]) -> 
     if replaced:
         await transaction.execute(_END, *zip(*((*row[:3], row.until) for row in replaced), strict=True))
     if added:
-        await transaction.copy_records_to_table("entries", columns=_COLUMNS, records=in_slices(map(_stored, added)))
+        # Not by COPY: a process that hung in one would hold its locks for as long as it lives.
+        stored_rows = [row async for row in in_slices(map(_stored, added))]
+        await transaction.execute(_ADD, *zip(*stored_rows, strict=True))
 
 
 def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:
@@ -143,13 +146,17 @@ def _recorded_earlier(events: Iterable[RecordedEvent]) -> list[Key]:
 
 
 def _stored(row: EntryRow) -> tuple[Any, ...]:
-    """A row as it is stored: only a current version is found by its terms."""
-    text = searchable_entry(row.memo, row.tags)
-    terms = None
+    """A row as add_entries.sql takes it: tags in one text, and the terms that find a current version in another.
+
+    Of real arrays the driver looks at each element for long.
+    """
+    text, terms = searchable_entry(row.memo, row.tags), None
     if row.until is None:
         kind = KINDS_SHOWN[row.kind]
-        terms = terms_of_entry(row.journal_id, row.entry_id, text, row.category_id, kind, row.amount_minor)
-    return (*row, text, terms)
+        found = terms_of_entry(row.journal_id, row.entry_id, text, row.category_id, kind, row.amount_minor)
+        terms = f"{{{','.join(map(str, found))}}}"
+    tags = None if row.tags is None else TAG_SEPARATOR.join(row.tags)
+    return (*row[:_TAGS], tags, *row[_TAGS + 1 :], text, terms)
 
 
 ENTRIES: Final = ReadModel("entries", "book", 3, ("entries",), project)
