@@ -228,7 +228,7 @@ async def drop_old(connection: asyncpg.Connection, model: ReadModel) -> list[int
         for generation in old:
             await generations.drop(connection, generation)
     finally:
-        await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCK_ID, model.name)
+        await _let_go(connection, model)
     return [generation.number for generation in old]
 
 
@@ -242,6 +242,10 @@ async def _take(connection: asyncpg.Connection, model: ReadModel, *, wait: bool)
         return True
     taken: bool = await connection.fetchval("SELECT pg_try_advisory_lock($1, hashtext($2))", _LOCK_ID, model.name)
     return taken
+
+
+async def _let_go(connection: asyncpg.Connection, model: ReadModel) -> None:
+    await connection.execute("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCK_ID, model.name)
 
 
 @asynccontextmanager
@@ -258,6 +262,7 @@ async def _rebuilding(tools: Rebuilding, model: ReadModel, purpose: str, *, wait
                 await run.fill()
             await run.index()
             yield run
+            await _let_go(connection, model)  # at once: with the connection it would go a little later
 
 
 async def _open(connection: asyncpg.Connection, tools: Rebuilding, model: ReadModel, purpose: str) -> "_Run":
