@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTPUTF8
 from email.utils import format_datetime, localtime
@@ -19,6 +20,7 @@ from auth.texts import Text
 from eventstore.files import private_file
 
 SEND_SECONDS_MAX: Final = 30
+QUIT_SECONDS_MAX: Final = 5
 KEPT_MAX: Final = 1_000
 """How many mails a folder keeps: the oldest goes first."""
 REFUSED_FOR_GOOD: Final = range(500, 600)
@@ -48,22 +50,24 @@ class SmtpMail:
 
     async def send(self, message_id: UUID, to: str, text: Text) -> None:
         """Raises: Undelivered, Undeliverable."""
-        mail = mail_of(message_id, self._sender, to, text)
+        mail, client = mail_of(message_id, self._sender, to, text), self._client()
         try:
             async with asyncio.timeout(SEND_SECONDS_MAX):
-                await self._send(mail, to)
+                await client.connect()
+                await client.send_message(mail, sender=self._sender, recipients=[to])
+            with suppress(aiosmtplib.SMTPException):  # it is delivered all the same
+                await client.quit(timeout=QUIT_SECONDS_MAX)
         except aiosmtplib.SMTPRecipientsRefused as error:
             if all(refused.code in REFUSED_FOR_GOOD for refused in error.recipients):
                 raise Undeliverable from error
             raise Undelivered from error
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise Undelivered from error
+        finally:
+            client.close()  # without a word: who is told to stop cannot wait for a server that does not answer
 
-    async def _send(self, mail: EmailMessage, to: str) -> None:
-        await aiosmtplib.send(
-            mail,
-            sender=self._sender,
-            recipients=[to],
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
             hostname=self._host,
             port=self._port,
             local_hostname=self._sender.rpartition("@")[2],  # looking up our own name could take long

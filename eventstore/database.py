@@ -13,6 +13,7 @@ SERVICE_ROLE = "gagyebu_service"
 QUERY_SECONDS_MAX = 30
 ACQUIRE_SECONDS_MAX = 10
 CONNECT_SECONDS_MAX = 10
+CLOSE_SECONDS_MAX = 10
 
 # A lost database shows as any of these; an InterfaceError is also a connection closed under our hands.
 _UNAVAILABLE = (
@@ -136,10 +137,12 @@ class Database:
         return await self._pool.acquire()
 
     async def close(self) -> None:
-        """Wait for the queries under way, then close every connection."""
+        """Wait for the queries under way, up to CLOSE_SECONDS_MAX, then close every connection."""
         for connection in self._at_hand:
             await self._pool.release(connection)
-        await self._pool.close()
+        with suppress(TimeoutError):  # the pool then cuts its connections off
+            async with asyncio.timeout(CLOSE_SECONDS_MAX):
+                await self._pool.close()
 
 
 async def connect(dsn: str) -> asyncpg.Connection:

@@ -30,6 +30,7 @@ import structlog
 
 from eventstore.errors import Explained
 from eventstore.files import sync_directory
+from eventstore.tasks import end
 
 NAME: Final = "gagyebu"  # of the superuser and of the database
 START_SECONDS_MAX: Final = 120
@@ -138,9 +139,10 @@ async def reached_postgres(data_dir: Path) -> AsyncIterator[str]:
 
 async def _leave(server: "_Server", watch: asyncio.Task[None]) -> None:
     """Stop the server, and before it the watch, which may be about to start another."""
-    watch.cancel()
-    await asyncio.wait([watch])
-    await server.stop()
+    try:
+        await end(watch)
+    finally:
+        await server.stop()
 
 
 @contextmanager

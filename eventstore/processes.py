@@ -1,13 +1,12 @@
 """A process of ours: it runs to an end, hears when to stop, works in the background, and starts others."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import asyncpg
 import click
@@ -15,6 +14,9 @@ import structlog
 import uvloop
 
 from eventstore.errors import Explained
+from eventstore.tasks import end
+
+CHILD_STOP_SECONDS_MAX: Final = 30.0
 
 _log = structlog.get_logger("service")
 
@@ -38,9 +40,7 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
 
 def _tell_failure(task: asyncio.Task[None]) -> None:
@@ -78,3 +78,17 @@ async def start_child(
         stdout=stdout,
         start_new_session=True,  # Ctrl-C is for us; we tell our children
     )
+
+
+async def stop_child(process: asyncio.subprocess.Process, seconds_max: float = CHILD_STOP_SECONDS_MAX) -> None:
+    """Ask a child to stop; one that does not in this time is killed, which loses nothing that was acknowledged."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(seconds_max):
+            await process.wait()
+    except TimeoutError:
+        _log.error("a process does not stop and is killed", pid=process.pid)
+        process.kill()
+        await process.wait()

@@ -10,7 +10,7 @@ from typing import Final
 import click
 import structlog
 
-from eventstore.processes import start_child
+from eventstore.processes import start_child, stop_child
 from eventstore.settings import Settings, http_address, master_key_of
 
 RESTART_SECONDS: Final = 0.5
@@ -70,9 +70,7 @@ async def _keep(number: int, environment: dict[str, str], on_ready: Callable[[],
             _log.error("a worker ended by itself, starting another", worker=number, exit_code=code)
             await asyncio.sleep(RESTART_SECONDS)
         finally:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
+            await stop_child(process)
 
 
 @contextlib.contextmanager

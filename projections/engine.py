@@ -20,9 +20,9 @@ from eventstore.bulk import chunked, in_slices
 from eventstore.codec import RecordedEvent
 from eventstore.database import Database, Transaction
 from eventstore.keys import Keyring
-from eventstore.lanes import side_by_side
 from eventstore.sql import statement
 from eventstore.store import READ_JOURNALS, decode_row, decode_rows
+from eventstore.tasks import side_by_side
 from projections.poison import (
     Poison,
     Project,

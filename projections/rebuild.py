@@ -19,9 +19,9 @@ import orjson
 from eventstore.database import translated
 from eventstore.errors import StoreError, StoreUnavailable
 from eventstore.keys import Keyring
-from eventstore.lanes import side_by_side
 from eventstore.listener import Feed, listening
 from eventstore.sql import statement
+from eventstore.tasks import end, side_by_side
 from projections import generations
 from projections.compare import LISTED_MAX, Comparer, Comparison
 from projections.engine import Engine, ReadModel
@@ -153,9 +153,7 @@ async def each(prove: Prove, tools: Rebuilding, models: Sequence[ReadModel]) -> 
     try:
         return await asyncio.gather(*proofs)
     finally:
-        for proof in proofs:
-            proof.cancel()
-        await asyncio.wait(proofs)
+        await asyncio.gather(*map(end, proofs), return_exceptions=True)
 
 
 async def rebuild(

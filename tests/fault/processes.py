@@ -13,6 +13,8 @@ from typing import Any
 import aiohttp
 import psutil
 
+from tests.fault.until import until
+
 ROOT = Path(__file__).parents[2]
 START_SECONDS_MAX = 40
 STOP_SECONDS_MAX = 40
@@ -68,8 +70,12 @@ class Service:
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
-    def postmaster(self) -> psutil.Process:
-        return next(child for child in self._children() if name_of(child) == "postgres")
+    async def kill_database(self) -> None:
+        """Kill its PostgreSQL, once one that was killed before is started again."""
+        (await until(self._postmaster)).kill()
+
+    def _postmaster(self) -> psutil.Process | None:
+        return next((child for child in self._children() if name_of(child) == "postgres"), None)
 
     def workers(self) -> list[psutil.Process]:
         return [child for child in self._children() if name_of(child) not in {"postgres", None}]
@@ -121,14 +127,21 @@ async def running_command(
         assert found, (line, log.read_text("utf-8")[-3000:])
         yield process, found.group(1)
     finally:
-        await terminated(process)
+        try:
+            await terminated(process)
+        except TimeoutError:
+            raise AssertionError(("it does not stop", log.read_text("utf-8")[-3000:])) from None
 
 
 async def terminated(process: asyncio.subprocess.Process) -> int:
     """Ask a process to stop. Returns: its exit code."""
     if process.returncode is None:
         process.terminate()
-    return await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+    try:
+        return await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 async def run_cli(*words: str, **settings: Any) -> tuple[int, str, str]:

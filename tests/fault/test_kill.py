@@ -80,7 +80,7 @@ async def test_every_acknowledged_entry_outlives_kills_of_service_and_database_o
             await writers.until_acknowledged(dice.randint(5, 150))
             victims = [{"service"}, {"database"}, {"service", "database"}][(round_number + seed) % 3]
             if "database" in victims:
-                service.postmaster().kill()
+                await service.kill_database()
             if "service" in victims:
                 await service.kill()
                 service = await stack.enter_async_context(running_service(tmp_path, *flags))

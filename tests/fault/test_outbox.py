@@ -52,6 +52,16 @@ async def test_a_service_killed_before_it_knew_that_it_had_sent_sends_the_same_m
         assert once["Message-ID"] == again["Message-ID"]
 
 
+async def test_a_service_told_to_stop_does_not_wait_for_a_mail_server_that_does_not_answer(dsn, tmp_path):
+    async with mail_server() as mailbox:
+        mailbox.may_answer.clear()
+        async with a_service(tmp_path, dsn, mailbox) as first:
+            await sign_up(first)
+            await mailbox.wait_for(EMAIL)
+            async with asyncio.timeout(10):
+                assert 0 == await first.stop()
+
+
 async def test_a_service_that_ends_leaves_its_turn_to_send_to_another(dsn, tmp_path):
     async with mail_server() as mailbox, a_service(tmp_path, dsn, mailbox) as first:
         await sign_up(first)

@@ -212,7 +212,7 @@ async def kill(victim, dice, service, command):
             await until(lambda: len(service.workers()) == WORKERS)
         case "database":
             command.allowed.add(1)
-            service.postmaster().kill()
+            await service.kill_database()
 
 
 @pytest.mark.timeout(300)  # under 60 s where nobody else wants the processors
@@ -316,7 +316,7 @@ async def test_rebuild_whose_database_is_killed_goes_on_where_it_was(tmp_path):
             assert 201 == answer.status
         command = await begun(data_dir, "rebuild", "entries")
         await until(lambda: psutil.Process(command.pid).children())
-        service.postmaster().kill()
+        await service.kill_database()
         await command.wait()
         await until(lambda: answers(service, token))
         code, output, errors = await run_cli("projections", "rebuild", "entries", "--json", **data_dir)
