@@ -24,6 +24,7 @@ from projections.search import (
     terms_of_part,
 )
 
+_LIST_LATEST = statement(__package__, "list_latest_entries")
 _FIND_BY_TERMS = statement(__package__, "find_entries_by_terms")
 _FIND_BY_AMOUNT = statement(__package__, "find_entries_by_amount")
 _FIND_BY_DAY = statement(__package__, "find_entries_by_day")
@@ -118,6 +119,9 @@ class Filters:
         )
 
 
+_ALL: Final = Filters()
+
+
 def after(page: Page) -> tuple[Any, ...]:
     """Where a page begins, for the statements that know every order: day, amount, time of record and id."""
     key, entry_id = page.after or (None, None)
@@ -137,7 +141,9 @@ class Way(NamedTuple):
 def ways(book_id: UUID, filters: Filters, page: Page) -> Iterator[Way]:
     """Choose how to fill a page: where a way brings a row marked `cut`, it left something out: the next is asked."""
     order, text = ORDERS[page.order], filters.tag or filters.part
-    if filters.day_max - filters.day_min < FEW_DAYS and order.column != "occurred_on":
+    if page.order == "-occurred_on" and page.after is None and filters == _ALL:
+        yield Way(_LIST_LATEST, ())
+    elif filters.day_max - filters.day_min < FEW_DAYS and order.column != "occurred_on":
         yield _find(filters, page, _FIND_BY_DAY, IN_FEW_DAYS_MAX)
         yield from _walks(filters, page)
         yield _find(filters, page, _FIND_BY_DAY, None)

@@ -215,6 +215,15 @@ async def test_lists_read_one_page_at_any_depth_in_any_state_and_of_any_book(ser
 
 
 @pytest.mark.usefixtures("filled")
+async def test_latest_entries_of_a_book_are_read_alone_and_their_categories_once(service):
+    for planner, book_id in product(PLANNERS, (BOOK, REVERTED, EVEN)):
+        plan = await plan_of(service, planner, *sought(book_id, Filters(), "-occurred_on"))
+        assert (LIMIT, LIMIT) == (touched(plan, "entries"), plan[0]["Actual Rows"]), (planner, book_id)
+        assert {"Index Scan"} == scans(plan, "entries"), (planner, book_id)
+        assert [1] == [node["Actual Loops"] for node in plan if node.get("Relation Name") == "checkpoints"]
+
+
+@pytest.mark.usefixtures("filled")
 async def test_list_whose_filters_match_little_walks_only_so_far(service):
     for planner, sort in product(PLANNERS, AFTER):
         arguments = asked(BOOK, Filters(part="no such memo"), sort)
