@@ -250,9 +250,9 @@ class _Server:
         while True:
             began_at = self._log.stat().st_size if self._log.exists() else 0
             process = self._spawn("postgres", self._pgdata, "-k", str(self._sockets), *options)
+            self._process = process  # from here on, whoever leaves stops this one
             try:
                 if await self._answers(process, deadline):
-                    self._process = process
                     return
             except BaseException:
                 await asyncio.shield(_stop(process))
