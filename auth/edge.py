@@ -17,6 +17,8 @@ from auth.middleware import PRINCIPAL, REQUEST_ID
 JSON_TYPES: Final = frozenset({"application/json", "application/merge-patch+json"})
 _ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
 """Those that aiohttp undoes where it can; where it cannot, it refuses them itself; the rest it passes over."""
+_AS_IT_IS: Final = frozenset({"", "identity"})
+"""For files: aiohttp takes a gzip stream that was cut short for a whole one."""
 _EXPOSED: Final = "ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
 _HUNG_UP: Final = 499
 """What the log says, as nginx's does, of a client that left before its answer; nobody gets it."""
@@ -84,7 +86,7 @@ def _has_hung_up(request: web.Request, error: Exception) -> bool:
 def media_types(uploads: Mapping[str, frozenset[str]]) -> Middleware:
     """Refuse bodies that a route cannot read, once it is known that there is one, and that whoever asks may.
 
-    `uploads`: the paths, as routed, that take files, and of which types.
+    `uploads`: the paths, as routed, that take files or forms in place of JSON, and of which types.
     """
 
     @web.middleware
@@ -98,11 +100,11 @@ def media_types(uploads: Mapping[str, frozenset[str]]) -> Middleware:
 
 def _require_type(request: web.Request, uploads: Mapping[str, frozenset[str]]) -> None:
     """Raises: HTTPUnsupportedMediaType for a body of another type, or encoded otherwise, than the route takes."""
-    if request.content_type not in JSON_TYPES:
-        resource = request.match_info.route.resource
-        if resource is None or request.content_type not in uploads.get(resource.canonical, frozenset()):
-            raise web.HTTPUnsupportedMediaType
-    if ", ".join(request.headers.getall("Content-Encoding", ())).lower() not in _ENCODINGS:
+    resource = request.match_info.route.resource
+    files = uploads.get(resource.canonical) if resource else None
+    types, encodings = (files, _AS_IT_IS) if files else (JSON_TYPES, _ENCODINGS)
+    encoding = ", ".join(request.headers.getall("Content-Encoding", ())).lower()
+    if request.content_type not in types or encoding not in encodings:
         raise web.HTTPUnsupportedMediaType
 
 

@@ -35,7 +35,7 @@ class Administration:
             raise click.BadParameter(f"{unknown[0]} is none of {', '.join(known)}.", param_hint="NAME")
         if not names and not every:
             raise click.UsageError(f"Name read models, or say --all. There are {', '.join(known)}.")
-        return [known[name] for name in names or known]
+        return [known[name] for name in dict.fromkeys(names or known)]
 
     def rebuilding(self, jobs: int | None, note: Note) -> Rebuilding:
         """`jobs`: how many processes fold; by default one core is left to those who read and write."""

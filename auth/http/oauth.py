@@ -19,8 +19,8 @@ from auth.middleware import REQUEST_ID, public
 INTROSPECT: Final = "/oauth/introspect"
 REVOKE: Final = "/oauth/revoke"
 FORM: Final = "application/x-www-form-urlencoded"
-FORMS: Final = {path: frozenset({FORM}) for path in (INTROSPECT, REVOKE)}
-"""The paths that take forms."""
+FORMS: Final = {path: frozenset({FORM, "application/json"}) for path in (INTROSPECT, REVOKE)}
+"""The paths that take forms; of JSON they say themselves, as OAuth has it, that it is none."""
 FIELDS_MAX: Final = 10
 REALM: Final = 'realm="gagyebu"'
 

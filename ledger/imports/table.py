@@ -85,7 +85,7 @@ def read_table(file: IO[bytes], form: Form, currency: str) -> Iterator[Row | Lin
                 yield from _read_lines(text, header, form, currency)
         else:
             yield from header
-    except UnicodeDecodeError:
+    except UnicodeError:  # also a UTF-16 file without its mark
         yield LineError(1, "", f"The file is no text in {encoding}: say by encoding= which one it is.")
 
 

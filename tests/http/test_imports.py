@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import zlib
 
 import orjson
 import pytest
@@ -270,11 +271,26 @@ async def test_file_of_an_unknown_charset_or_not_in_the_one_declared_is_refused(
     assert [] == await listed(home, book)
 
 
-@pytest.mark.parametrize("content_type", ["text/html", "multipart/form-data", "application/zip"])
+@pytest.mark.parametrize("content_type", ["text/html", "multipart/form-data", "application/zip", "application/json"])
 async def test_file_of_another_type_is_refused(home, book, content_type):
     assert (415, "unsupported-media-type") == (
         await upload(home, book, HEADER + LUNCH, "?format=csv", content_type)
     ).outcome
+
+
+async def test_file_that_is_packed_is_refused_for_it_may_have_been_cut_short(home, book):
+    compressor = zlib.compressobj(wbits=31)
+    cut = compressor.compress((HEADER + LUNCH).encode()) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    for packed in (cut, cut + compressor.flush()):
+        answer = await upload(home, book, packed, headers={"Content-Encoding": "gzip"})
+        assert (415, "unsupported-media-type") == answer.outcome
+    assert [] == await listed(home, book)
+
+
+async def test_utf_16_without_its_mark_is_refused(home, book):
+    for query, content_type in (("?encoding=utf-16", "text/csv"), ("", "text/csv; charset=utf-16")):
+        answer = await upload(home, book, (HEADER + LUNCH).encode("utf-16-le"), query, content_type)
+        assert (422, "invalid-request") == answer.outcome, query
 
 
 async def test_other_routes_take_no_files(home, book):
