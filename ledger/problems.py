@@ -27,7 +27,7 @@ PROTOCOL_PROBLEMS: Final[dict[int, tuple[str, str]]] = {
     414: ("uri-too-long", "The address is too long."),
     415: (
         "unsupported-media-type",
-        "The body must be JSON, with the content type application/json, or a file to import; only JSON may come by gzip.",
+        "The body must be JSON (application/json), as it is or by gzip, or a file to import, as it is.",
     ),
     417: ("expectation-failed", "What the Expect header asks for cannot be met: only “100-continue” can."),
     422: ("invalid-request", "Some fields are not valid; each is named with what is wrong."),

@@ -1,6 +1,7 @@
 """`kill -9` between an event and its mail: the mail comes all the same, at least once, and the same one."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 from tests.conftest import MASTER_KEY
 from tests.fault.processes import PASSWORD, ask, running_service
@@ -13,6 +14,16 @@ EMAIL = "mina@example.com"
 def a_service(folder, dsn, mailbox: Mailbox):
     url = f"smtp://127.0.0.1:{mailbox.port}"
     return running_service(folder, database_url=dsn, master_key=MASTER_KEY.text, smtp_url=url)
+
+
+@asynccontextmanager
+async def a_service_at_sending(folder, dsn, mailbox: Mailbox):
+    """Run a service whose mail has arrived, but which has not heard of that."""
+    mailbox.may_answer.clear()
+    async with a_service(folder, dsn, mailbox) as service:
+        await sign_up(service)
+        await mailbox.wait_for(EMAIL)
+        yield service
 
 
 async def sign_up(service):
@@ -39,10 +50,7 @@ async def test_a_service_killed_before_it_could_send_leaves_the_mail_to_the_next
 
 async def test_a_service_killed_before_it_knew_that_it_had_sent_sends_the_same_mail_again(dsn, tmp_path):
     async with mail_server() as mailbox:
-        mailbox.may_answer.clear()
-        async with a_service(tmp_path, dsn, mailbox) as first:
-            await sign_up(first)
-            await mailbox.wait_for(EMAIL)
+        async with a_service_at_sending(tmp_path, dsn, mailbox) as first:
             await first.kill()
         mailbox.may_answer.set()
         async with a_service(tmp_path, dsn, mailbox) as second:
@@ -53,13 +61,9 @@ async def test_a_service_killed_before_it_knew_that_it_had_sent_sends_the_same_m
 
 
 async def test_a_service_told_to_stop_does_not_wait_for_a_mail_server_that_does_not_answer(dsn, tmp_path):
-    async with mail_server() as mailbox:
-        mailbox.may_answer.clear()
-        async with a_service(tmp_path, dsn, mailbox) as first:
-            await sign_up(first)
-            await mailbox.wait_for(EMAIL)
-            async with asyncio.timeout(10):
-                assert 0 == await first.stop()
+    async with mail_server() as mailbox, a_service_at_sending(tmp_path, dsn, mailbox) as first:
+        async with asyncio.timeout(10):
+            assert 0 == await first.stop()
 
 
 async def test_a_service_that_ends_leaves_its_turn_to_send_to_another(dsn, tmp_path):
